@@ -1,0 +1,10 @@
+# Writes OUTPUT, a C++ file that holds every SQL file of FOLDER, in the order of their names.
+file(GLOB files ${FOLDER}/*.sql)
+list(SORT files)
+set(entries "")
+foreach(file IN LISTS files)
+  get_filename_component(name ${file} NAME)
+  file(READ ${file} text)
+  string(APPEND entries "    {\"${name}\", R\"sql~(${text})sql~\"},\n")
+endforeach()
+file(WRITE ${OUTPUT} "#include \"cli/schema_files.hpp\"\n\nnamespace fraiseql {\nnamespace {\n\nconstexpr SqlFile files[] = {\n${entries}};\n\n}  // namespace\n\nstd::span<const SqlFile> schema_files() { return files; }\n\n}  // namespace fraiseql\n")
