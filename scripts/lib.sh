@@ -1,9 +1,10 @@
+#!/bin/bash
 # What the scripts share; sourced, never run. Every script stands in the root of the tree after this.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }  # a line for each argument
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
 # Runs a command as root, by sudo when need be.
