@@ -34,6 +34,7 @@ struct ChangeRow {
 /// Some rows in the order in which they are to be published, and the place after them.
 struct Page {
   std::vector<ChangeRow> rows;  ///< ascending pk inside a window
+  Place window;                 ///< snapshot and window_snapshot that all of its rows belong to
   Place next;                   ///< after the last of them
   bool window_done = false;     ///< `next` has closed the window: nothing more to read for now if `rows` is short
   std::vector<Rows> storage;    ///< what the views look into

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "common/change_log.hpp"
+#include "common/config.hpp"
+
+namespace fraiseql {
+
+/// Reads pages ahead in a thread of its own, so that PostgreSQL works while the messages of the page before are on their
+/// way, and saves checkpoints between two pages. Uses the change log alone while it lives; ends its thread with itself.
+class PageReader {
+ public:
+  /// `wake_fd` is an eventfd of the owner's loop: written when a page, or an error, has come.
+  PageReader(ChangeLog& change_log, const BridgeConfig& config, Place start, std::size_t max_data_bytes, int wake_fd);
+  ~PageReader();
+
+  /// The next page; null: none yet. Throws what the thread met: Unavailable, SessionOver, ConfigError.
+  std::shared_ptr<const Page> take();
+  bool has_page() const;  ///< throws as take()
+
+  /// Has it saved soon; a later one replaces it. Throws as take().
+  void save(Checkpoint checkpoint);
+  bool saved() const;  ///< all that was handed over is saved
+  Waiting waiting() const;  ///< newest estimate, at most two seconds old
+
+ private:
+  void run();
+  void work();
+
+  static constexpr std::size_t pages_ahead = 2;
+  ChangeLog& change_log_;
+  const BridgeConfig& config_;
+  Place place_;
+  std::size_t max_data_bytes_;
+  int wake_fd_, own_fd_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<const Page>> pages_;
+  std::optional<Checkpoint> to_save_;
+  bool saving_ = false;
+  std::int64_t cursor_ = 0;
+  Waiting waiting_;
+  std::exception_ptr failure_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace fraiseql

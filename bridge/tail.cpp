@@ -1,0 +1,104 @@
+#include "bridge/tail.hpp"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+
+#include "common/errors.hpp"
+#include "common/nats/handles.hpp"
+#include "common/nats/streams.hpp"
+
+namespace fraiseql {
+namespace {
+
+using nats::make;
+
+constexpr int batch = 5000;
+
+// The token at `index` of a subject; views into it.
+std::string_view token(std::string_view subject, int index) {
+  while (index-- > 0) {
+    const auto dot = subject.find('.');
+    if (dot == std::string_view::npos) return {};
+    subject.remove_prefix(dot + 1);
+  }
+  return subject.substr(0, subject.find('.'));
+}
+
+// $JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>, or from 2.14 on possibly
+// $JS.ACK.<domain>.<account>.<stream>.<consumer>... with two tokens more in front.
+struct Origin {
+  std::uint64_t seq = 0, pending = 0;
+};
+Origin origin_of(std::string_view reply) {
+  int tokens = 1;
+  for (const char c : reply) tokens += c == '.';
+  const int shift = tokens >= 11 ? 2 : 0;
+  const auto number = [&](int index) {
+    std::uint64_t value = 0;
+    const std::string_view text = token(reply, index);
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  };
+  return {number(5 + shift), number(8 + shift)};
+}
+
+}  // namespace
+
+Tail::Tail(const nats::Link& link, const std::string& stream, std::uint64_t after_seq) {
+  const std::string name = "fraiseql_tail_" + std::to_string(getpid()) + "_" +
+                           std::to_string(std::chrono::steady_clock::now().time_since_epoch().count());
+  const std::string config = R"({"stream_name":)" + nats::quoted(stream) + R"(,"config":{"name":)" + nats::quoted(name) +
+                             R"(,"deliver_policy":"by_start_sequence","opt_start_seq":)" + std::to_string(after_seq + 1) +
+                             R"(,"ack_policy":"none","replay_policy":"instant","headers_only":true,"mem_storage":true,"num_replicas":1,)"
+                             R"("inactive_threshold":30000000000}})";
+  const nats::ApiAnswer made = link.api("CONSUMER.CREATE." + stream + "." + name, config);
+  if (made.failed()) throw Unavailable("read the stream's tail: " + made.description);
+
+  const auto inbox = make<nats::Inbox>("make an inbox", natsInbox_Create);
+  const auto subscription = make<nats::Subscription>("subscribe", natsConnection_SubscribeSync, link.get(), inbox.get());
+  const std::string next = "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + name;
+  const std::string pull = R"({"batch":)" + std::to_string(batch) + R"(,"expires":4000000000,"no_wait":true})";
+  bool done = false;
+  while (!done) {
+    nats::check(natsConnection_PublishRequest(link.get(), next.c_str(), inbox.get(), pull.data(), static_cast<int>(pull.size())), "pull the tail");
+    for (int received = 0; received < batch;) {
+      natsMsg* raw = nullptr;
+      nats::check(natsSubscription_NextMsg(&raw, subscription.get(), 5000), "read the stream's tail");
+      const nats::Message message(raw);
+      const char* status = nullptr;
+      if (natsMsgHeader_Get(raw, "Status", &status) == NATS_OK && natsMsg_GetReply(raw) == nullptr) {
+        const std::string_view code = status;
+        if (code == "100") continue;
+        // 404 and 408: nothing more now, which is the end of the tail.
+        done = code == "404" || code == "408";
+        if (!done) throw Unavailable("read the stream's tail: status " + std::string(code));
+        break;
+      }
+      ++received;
+      const Origin origin = origin_of(natsMsg_GetReply(raw) ? natsMsg_GetReply(raw) : "");
+      const char* id = nullptr;
+      if (natsMsgHeader_Get(raw, "Nats-Msg-Id", &id) == NATS_OK && std::strlen(id) == 36) {
+        Id key;
+        std::memcpy(key.data(), id, key.size());
+        ids_.emplace(key, origin.seq);
+      }
+      if (origin.pending == 0) {
+        done = true;
+        break;
+      }
+    }
+  }
+  link.api("CONSUMER.DELETE." + stream + "." + name);
+}
+
+std::uint64_t Tail::find(std::string_view id) const {
+  if (ids_.empty() || id.size() != 36) return 0;
+  Id key;
+  std::memcpy(key.data(), id.data(), key.size());
+  const auto found = ids_.find(key);
+  return found == ids_.end() ? 0 : found->second;
+}
+
+}  // namespace fraiseql
