@@ -1,110 +1,41 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/config/observer.hpp"
+#include "common/config/settings.hpp"
+#include "common/config/slices.hpp"
+
 namespace fraiseql {
 
-using std::chrono::milliseconds;
+/// Reads both files and the environment of the process. Throws ConfigError that lists every mistake, one per line:
+/// `file:line: key: message`. Connects to nothing.
+Settings load(const Sources& sources);
+/// The same from texts. Pure.
+Settings load(const SourceTexts& texts);
 
-/// How to reach NATS and what is named there. Shared by bridge and executor.
-struct NatsConfig {
-  std::string url;  ///< comma separated list
-  std::string user, password, token;
-  std::string credentials_file, nkey_seed_file;
-  std::string tls_ca, tls_cert, tls_key;
-  std::string stream_name;
-  std::string subject_prefix;
-  std::string consumer_name;
-  std::string dlq_subject_prefix;
-  milliseconds duplicate_window;
-  milliseconds max_age;
-  std::int64_t max_msgs;
-  std::int64_t max_bytes;
-  milliseconds ack_wait;
-  int max_deliver;
-  int replicas;
-  bool manage;                              ///< false: never create or change stream and consumer, only check them
-  std::optional<std::int64_t> max_dlq_size; ///< letters; none: unlimited
-};
+/// What each program uses. Pure. Throw ConfigError when a part that the program needs is not set or not supported yet,
+/// and when the settings say that the program shall not run (`run_bridge = false`, `run_executors = false`).
+BridgeConfig bridge_config(const Settings& settings);
+ExecutorConfig executor_config(const Settings& settings);
+HealthConfig health_config(const Settings& settings);
+NatsConfig nats_config(const Settings& settings);  ///< whatever runs here
 
-enum class Chain { automatic, on, off };
+/// libpq's URL or keywords. Throws ConfigError when there is none.
+std::string database_url(const Settings& settings);
 
-/// Where reports go and where /health is.
-struct HealthConfig {
-  std::string listen;                        ///< host:port
-  std::vector<std::string> status_endpoints; ///< ZeroMQ; healthd binds the first, reporters connect to all
-  milliseconds stale_after;
-  int expect_bridges;
-  int expect_executors;
-  std::string transport;
-  std::string stream_name;
-};
+/// A URL, a comma separated list of them or libpq's keywords, fit for a log: without user, password and parameters.
+std::string without_credentials(const std::string& url);
 
-/// All that the bridge can be told.
-struct BridgeConfig {
-  std::string database_url;
-  NatsConfig nats;
-  HealthConfig health;
-  std::string transport_name;
-  int batch_size;               ///< rows per read
-  milliseconds poll_interval;   ///< longest pause while the log is quiet
-  std::string notify_channel;   ///< empty: poll only
-  bool start_from_now;          ///< first run only; false: from the beginning
-  Chain chain;
-  int max_in_flight;            ///< messages published and not yet known to be stored
-};
+/// What a daemon logs at start, level info, in this order.
+std::vector<std::string> startup_lines(const Settings& settings);
+/// Logs them, and the warnings before them.
+void log_startup(const Settings& settings);
 
-struct RetryPolicy {
-  enum class Backoff { exponential, linear, fixed };
-  int max_attempts = 3;  ///< counts the first try
-  Backoff backoff = Backoff::exponential;
-  milliseconds initial_delay{100};
-  milliseconds max_delay{30000};
-};
-
-struct ActionConfig {
-  std::string type;  ///< webhook, log
-  std::string url;
-  std::string method = "POST";
-  std::vector<std::pair<std::string, std::string>> headers;
-  milliseconds timeout{30000};
-  std::string level = "info";  ///< of a log action
-};
-
-struct ObserverConfig {
-  enum class OnFailure { dlq, log, alert };
-  std::string name;
-  std::string entity;      ///< "*": every entity
-  std::string event_type;  ///< INSERT UPDATE DELETE CUSTOM, "*": all
-  OnFailure on_failure = OnFailure::dlq;
-  bool enabled = true;
-  std::vector<ActionConfig> actions;
-  RetryPolicy retry;
-};
-
-/// All that an executor can be told.
-struct ExecutorConfig {
-  NatsConfig nats;
-  HealthConfig health;
-  int max_concurrency;          ///< actions in flight per process
-  int max_per_host;             ///< actions in flight against one host
-  int channel_capacity;         ///< events held per process
-  milliseconds shutdown_timeout;
-  std::vector<std::string> allow_networks;  ///< CIDRs that webhooks may reach although private
-  std::vector<ObserverConfig> observers;
-};
-
-/// Where settings come from. Empty paths: the default names in the working directory, which may be absent.
-struct Sources {
-  std::string observer_file;
-  std::string app_file;
-};
-
-/// Every setting after both files, the environment and the defaults, each checked. Made by `load` only.
-class Settings;
+/// The reference of all keys, byte for byte what docs/configuration.md holds.
+std::string reference_markdown();
+/// Keys, environment variables and defaults that concern `users`, for --help.
+std::string keys_help(unsigned users);
 
 }  // namespace fraiseql
