@@ -1,0 +1,350 @@
+#include "common/change_log.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <strings.h>
+
+#include "common/change_log_sql.hpp"
+#include "common/errors.hpp"
+
+namespace fraiseql {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::int64_t no_pk = std::numeric_limits<std::int64_t>::max();
+constexpr const char* nothing_seen = "1:1:";  // the snapshot before every transaction
+constexpr auto idle_limit = 10s;              // after it the server frees the lock of a frozen process
+constexpr auto keep_alive = 2s;
+constexpr auto history_every = 1min;
+constexpr std::int64_t history_messages = 500'000;
+
+Postgres::Options limits() {
+  Postgres::Options options;
+  options.application_name = "pg2nats-bridge";
+  options.idle_limit = idle_limit;
+  return options;
+}
+
+/// Runs `work`; what the server refuses ends the session with its words. It may pass (a revoked right comes back), so the
+/// next session tries again after a pause.
+template <class Work>
+auto translated(const char* doing, Work work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const SqlError& e) {
+    throw Unavailable(std::string(doing) + ": " + e.what() + " (SQLSTATE " + e.sqlstate + ")");
+  }
+}
+
+std::optional<std::string> null_if_empty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string>(text);
+}
+
+std::int64_t length(std::string_view digits) {
+  std::int64_t number = 0;
+  for (const char c : digits) number = number * 10 + (c - '0');
+  return number;
+}
+
+std::int64_t signed_number(std::string_view digits) {
+  return digits.starts_with('-') ? -length(digits.substr(1)) : length(digits);
+}
+
+bool is_delete(std::string_view verb) { return verb.size() == 6 && strncasecmp(verb.data(), "DELETE", 6) == 0; }
+
+constexpr const char* schema_question = R"(
+SELECT c.relkind::text,
+  EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid),
+  EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'xact_id' AND NOT attisdropped AND atttypid = 'xid8'::regtype)
+    AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'trigger_zz_entity_change_xact_id' AND tgenabled = 'A')
+    AND EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisvalid
+                AND x.relname = 'tb_entity_change_log_xact_id_idx')
+    AND (SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('core.tb_transport_checkpoint') AND NOT attisdropped AND attname IN
+         ('snapshot', 'window_snapshot', 'window_pk', 'epoch', 'system_identifier', 'stream_seq', 'stream_msg_id')) = 7
+    AND to_regclass('core.tb_transport_checkpoint_history') IS NOT NULL,
+  (SELECT seqcache FROM pg_sequence WHERE seqrelid = pg_get_serial_sequence('core.tb_entity_change_log', 'pk_entity_change_log')::regclass),
+  (SELECT system_identifier FROM pg_control_system())
+FROM pg_class c WHERE c.oid = to_regclass('core.tb_entity_change_log'))";
+
+constexpr const char* save = R"(
+UPDATE core.tb_transport_checkpoint SET last_pk = greatest(last_pk, $3), snapshot = $4, window_snapshot = $5, window_pk = $6,
+  stream_seq = $7, stream_msg_id = $8, system_identifier = $9, updated_at = now()
+WHERE transport_name = $1 AND epoch = $2)";
+
+std::string save_with_history() {
+  return "WITH saved AS (" + std::string(save) +
+         " RETURNING *), old AS (DELETE FROM core.tb_transport_checkpoint_history WHERE transport_name = $1 AND saved_at < now() - interval '1 day') "
+         "INSERT INTO core.tb_transport_checkpoint_history (transport_name, last_pk, snapshot, window_snapshot, window_pk, epoch, "
+         "system_identifier, stream_seq, stream_msg_id) SELECT transport_name, last_pk, snapshot, window_snapshot, window_pk, epoch, "
+         "system_identifier, stream_seq, stream_msg_id FROM saved";
+}
+
+constexpr const char* waiting = R"(
+SELECT greatest((SELECT max(pk_entity_change_log) FROM core.tb_entity_change_log) - $1, 1),
+  CASE WHEN isfinite(created_at) THEN (extract(epoch FROM clock_timestamp() - created_at) * 1000)::bigint ELSE 0 END, created_at
+FROM core.tb_entity_change_log WHERE pk_entity_change_log > $1 ORDER BY pk_entity_change_log LIMIT 1)";
+
+}  // namespace
+
+ChangeLog::ChangeLog(const std::string& url, std::string transport_name, bool start_from_now)
+    : postgres_(url, limits()), transport_name_(std::move(transport_name)), start_from_now_(start_from_now) {
+  translated("look at the database", [&] {
+    check_server();
+    prepare();
+  });
+}
+
+void ChangeLog::check_server() {
+  const Rows server = postgres_.exec("SELECT pg_backend_pid(), pg_is_in_recovery()");
+  if (server.integer(0, 0) != postgres_.backend_pid())
+    throw ConfigError("database.url leads to a connection pooler: the bridge needs PostgreSQL itself, for its lock belongs to one session");
+  if (server.text(0, 1) == "t") throw Unavailable("this server is a standby: its rows may lag or vanish");
+  if (postgres_.server_version() < 130000) throw ConfigError("PostgreSQL 13 or later is needed");
+  const Rows schema = postgres_.exec(schema_question);
+  if (schema.empty()) throw ConfigError("core.tb_entity_change_log does not exist; run: fraiseql migrate");
+  if (schema.text(0, 0) != "r" || schema.text(0, 1) == "t")
+    throw ConfigError("core.tb_entity_change_log must be one unpartitioned table: the order of an entity's changes is that of its pk");
+  if (schema.text(0, 2) != "t") throw ConfigError("the schema is older than this program needs; run: fraiseql migrate");
+  if (schema.integer(0, 3) != 1)
+    throw ConfigError("pk_entity_change_log must come from one sequence with CACHE 1: the order of an entity's changes is that of its pk");
+  system_identifier_ = signed_number(schema.text(0, 4));
+}
+
+void ChangeLog::prepare() {
+  postgres_.exec(sql::session);
+  postgres_.prepare("first_window", sql::first_window);
+  postgres_.prepare("next_window", sql::next_window);
+  postgres_.prepare("page", sql::page());
+  postgres_.prepare("page_with_stragglers", sql::page_with_stragglers());
+  postgres_.prepare("large_row", sql::large_row);
+  postgres_.prepare("save", save);
+  postgres_.prepare("save_with_history", save_with_history());
+}
+
+bool ChangeLog::try_lead() {
+  return translated("ask for the lock", [&] {
+    return postgres_.exec("SELECT pg_try_advisory_lock(hashtextextended('fraiseql bridge ' || $1, 0))", {transport_name_}).text(0, 0) == "t";
+  });
+}
+
+Checkpoint ChangeLog::checkpoint() {
+  return translated("read the checkpoint", [&] {
+    const std::string where_to_begin = start_from_now_
+        ? "pg_current_snapshot(), coalesce((SELECT max(pk_entity_change_log) FROM core.tb_entity_change_log), 0)" : "NULL::pg_snapshot, 0";
+    const Rows made = postgres_.exec(
+        "INSERT INTO core.tb_transport_checkpoint (transport_name, snapshot, last_pk, updated_at) SELECT $1, " + where_to_begin +
+        ", now() WHERE NOT EXISTS (SELECT FROM core.tb_transport_checkpoint WHERE transport_name = $1) ON CONFLICT DO NOTHING", {transport_name_});
+    const Rows row = postgres_.exec(
+        "SELECT last_pk, snapshot::text, window_snapshot::text, coalesce(window_pk, 0), coalesce(epoch, 0), coalesce(stream_seq, 0), stream_msg_id, "
+        "coalesce(system_identifier, 0) FROM core.tb_transport_checkpoint WHERE transport_name = $1", {transport_name_});
+    if (row.empty()) throw Unavailable("the checkpoint of " + transport_name_ + " has vanished");
+    Checkpoint found;
+    found.first_run = made.affected() == 1;
+    found.cursor = row.integer(0, 0);
+    found.place.snapshot = row.text(0, 1);
+    found.place.window_snapshot = row.text(0, 2);
+    if (!found.place.window_snapshot.empty()) found.place.last_pk = row.integer(0, 3);
+    else if (found.place.snapshot.empty()) found.place.last_pk = found.cursor;
+    found.epoch = row.integer(0, 4);
+    found.stream_seq = row.integer(0, 5);
+    found.stream_msg_id = row.text(0, 6);
+    found.system_identifier = signed_number(row.text(0, 7));
+    return found;
+  });
+}
+
+std::int64_t ChangeLog::take_epoch() {
+  return translated("take the epoch", [&] {
+    std::int64_t epoch = 0;
+    postgres_.transaction([&] {
+      postgres_.exec("SET LOCAL synchronous_commit = on");  // what fences others must not be taken back by a crash
+      const Rows row = postgres_.exec(
+          "UPDATE core.tb_transport_checkpoint SET epoch = coalesce(epoch, 0) + 1 WHERE transport_name = $1 RETURNING epoch", {transport_name_});
+      if (row.empty()) throw Unavailable("the checkpoint of " + transport_name_ + " has vanished");
+      epoch = row.integer(0, 0);
+    });
+    return epoch;
+  });
+}
+
+void ChangeLog::save_checkpoint(const Checkpoint& checkpoint) {
+  translated("save the checkpoint", [&] {
+    const Place& place = checkpoint.place;
+    const bool window_open = !place.window_snapshot.empty();
+    const auto now = std::chrono::steady_clock::now();
+    const bool history_due = now - history_at_ >= history_every || checkpoint.stream_seq - history_seq_ >= history_messages;
+    // A row that an older bridge left keeps its pk as the place until a window is open.
+    const Rows saved = postgres_.exec_prepared(
+        history_due ? "save_with_history" : "save",
+        {transport_name_, std::to_string(checkpoint.epoch), std::to_string(std::max(checkpoint.cursor, place.last_pk)), null_if_empty(place.snapshot),
+         null_if_empty(place.window_snapshot), window_open ? std::optional(std::to_string(place.last_pk)) : std::nullopt,
+         checkpoint.stream_seq > 0 ? std::optional(std::to_string(checkpoint.stream_seq)) : std::nullopt, null_if_empty(checkpoint.stream_msg_id),
+         std::to_string(checkpoint.system_identifier != 0 ? checkpoint.system_identifier : system_identifier_)});
+    if (saved.affected() != 1)
+      throw SessionOver("the checkpoint of " + transport_name_ + " has another epoch than " + std::to_string(checkpoint.epoch) +
+                        ": another bridge leads, or a rewind was asked for");
+    if (history_due) {
+      history_at_ = now;
+      history_seq_ = checkpoint.stream_seq;
+    }
+  });
+}
+
+/// Finds out where the rows of the window after `place` are; takes S2 when no window is open.
+void ChangeLog::open_window(const Place& place) {
+  Window window;
+  window.snapshot = place.snapshot;
+  if (place.snapshot.empty()) {
+    const Rows row = postgres_.exec_prepared("first_window", {});
+    window.window_snapshot = place.window_snapshot.empty() ? std::string(row.text(0, 0)) : place.window_snapshot;
+    window.ceiling = row.integer(0, 1);
+  } else {
+    const Rows row = postgres_.exec_prepared("next_window", {place.snapshot, null_if_empty(place.window_snapshot)});
+    window.window_snapshot = row.text(0, 0);
+    // A window may hold only stragglers; then every one of them is below the floor.
+    window.floor = row.is_null(0, 1) ? no_pk : row.integer(0, 1);
+    window.stragglers = row.text(0, 3);
+    window.ceiling = std::max(row.is_null(0, 2) ? -no_pk : row.integer(0, 2), row.is_null(0, 4) ? -no_pk : row.integer(0, 4));
+  }
+  window_ = std::move(window);
+}
+
+Rows ChangeLog::read(const Place& place, int max_rows, std::size_t max_bytes, std::size_t max_data_bytes) {
+  const bool stragglers = !window_.stragglers.empty() && place.last_pk < window_.floor;
+  const std::size_t longest = std::min(max_data_bytes, max_bytes / static_cast<std::size_t>(max_rows));
+  Params params = {std::to_string(stragglers ? place.last_pk : std::max(place.last_pk, window_.floor - 1)), std::to_string(window_.ceiling),
+                   window_.window_snapshot, window_.snapshot.empty() ? nothing_seen : window_.snapshot, std::to_string(max_rows),
+                   std::to_string(std::min<std::size_t>(longest, std::numeric_limits<int>::max()))};
+  if (!stragglers) return postgres_.exec_prepared("page", params);
+  params.push_back(window_.stragglers);
+  params.push_back(std::to_string(window_.floor));
+  return postgres_.exec_prepared("page_with_stragglers", params);
+}
+
+Page ChangeLog::page_after(const Place& place, int max_rows, std::size_t max_bytes, std::size_t max_data_bytes) {
+  return translated("read the change log", [&] {
+    Place from = place;
+    if (from.window_snapshot.empty() || from.window_snapshot != window_.window_snapshot || from.snapshot != window_.snapshot) {
+      open_window(from);
+      // Only the row of an older bridge starts in the middle: its place is a pk, and the first window is what is above.
+      if (from.window_snapshot.empty() && !from.snapshot.empty()) from.last_pk = 0;
+      from.window_snapshot = window_.window_snapshot;
+    }
+    Page page;
+    const auto close_window = [&] {
+      page.next = Place{window_.window_snapshot, "", 0};
+      page.window_done = true;
+    };
+    if (window_.ceiling <= from.last_pk && (window_.stragglers.empty() || from.last_pk >= window_.floor)) {
+      close_window();
+      return page;
+    }
+
+    const int wanted = page_rows_ > 0 ? std::min(page_rows_, max_rows) : max_rows;
+    Rows found;
+    try {
+      found = read(from, wanted, max_bytes, max_data_bytes);
+    } catch (const SqlError& e) {
+      // Rows of many megabytes: a hundred of them take longer than a statement may. One alone must do.
+      if (e.sqlstate != "57014" || wanted == 1) throw;
+      page_rows_ = 1;
+      found = read(from, 1, max_bytes, max_data_bytes);
+    }
+    page.storage.push_back(found);
+    page.rows.reserve(static_cast<std::size_t>(found.size()));
+    std::array<std::string_view, sql::column_count> column;
+    std::size_t bytes = 0;
+    bool cut = false, large = false;
+    for (int index = 0; index < found.size(); ++index) {
+      found.read_row(index, column);
+      ChangeRow row;
+      row.pk = signed_number(column[0]);
+      row.id = column[1];
+      row.entity = column[2];
+      row.verb = column[3];
+      row.created_at = column[4];
+      row.entity_id = column[5].data() ? column[5] : column[11];
+      row.seq = column[6];
+      row.tenant_id = column[7];
+      row.actor_type = column[8];
+      row.acting_for = column[9];
+      row.schema_version = column[10];
+      row.traceparent = column[12];
+      row.tracestate = column[12].data() ? column[13] : std::string_view();
+      row.changed = column[14];
+      row.data = column[17];
+      row.before = column[18];
+      // Of a DELETE only one of the two is published.
+      const bool only_before = is_delete(row.verb) && column[16].data();
+      row.data_bytes = (only_before ? 0 : length(column[15])) + length(column[16]);
+      row.oversize = static_cast<std::size_t>(row.data_bytes) > max_data_bytes;
+      if (row.oversize) row.data = row.before = {};
+      const bool left_out = !row.oversize && ((column[15].data() && !row.data.data()) || (column[16].data() && !row.before.data()));
+      large = large || left_out || row.oversize;
+      const std::size_t size = row.oversize ? 0 : static_cast<std::size_t>(row.data_bytes);
+      if (!page.rows.empty() && bytes + size > max_bytes) {
+        cut = true;
+        break;
+      }
+      bytes += size;
+      if (left_out) {
+        const Rows alone = postgres_.exec_prepared("large_row", {std::to_string(row.pk)});
+        from.last_pk = row.pk;
+        if (alone.empty()) continue;  // deleted meanwhile, as if before
+        std::array<std::string_view, 2> texts;
+        alone.read_row(0, texts);
+        row.data = only_before ? std::string_view() : texts[0];
+        row.before = texts[1];
+        page.storage.push_back(alone);
+      }
+      page.rows.push_back(row);
+      from.last_pk = row.pk;
+    }
+    page_rows_ = cut || large ? std::max(1, wanted / 4) : page_rows_ == 0 ? 0 : page_rows_ * 2 >= max_rows ? 0 : page_rows_ * 2;
+    if (!cut && found.size() < wanted) close_window();
+    else page.next = from;
+    return page;
+  });
+}
+
+void ChangeLog::listen(const std::string& channel) {
+  translated("listen", [&] { postgres_.listen(channel); });
+}
+
+bool ChangeLog::wait(std::chrono::milliseconds limit, int other_fd) {
+  return translated("wait", [&] {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (true) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+      if (postgres_.wait_notification(std::clamp<std::chrono::milliseconds>(left, 0ms, keep_alive), other_fd)) return true;
+      pollfd other{other_fd, POLLIN, 0};
+      if (left <= keep_alive || (other_fd >= 0 && poll(&other, 1, 0) > 0)) return false;
+      touch();
+    }
+  });
+}
+
+void ChangeLog::touch() {
+  translated("keep the session", [&] { postgres_.exec("SELECT"); });
+}
+
+Waiting ChangeLog::waiting_after(std::int64_t pk) {
+  return translated("count what waits", [&] {
+    const Rows row = postgres_.exec(waiting, {std::to_string(pk)});
+    if (row.empty()) return Waiting{};
+    return Waiting{row.integer(0, 0), std::max(0.0, static_cast<double>(row.integer(0, 1)) / 1000), std::string(row.text(0, 2))};
+  });
+}
+
+bool ChangeLog::is_copy(const Checkpoint& checkpoint) {
+  if (checkpoint.system_identifier != 0 && checkpoint.system_identifier != system_identifier_) return true;
+  return translated("look for rows of another database", [&] {
+    return !postgres_.exec("SELECT 1 FROM core.tb_entity_change_log WHERE xact_id >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 1").empty();
+  });
+}
+
+}  // namespace fraiseql
