@@ -51,9 +51,9 @@ struct StatusReport {
   Reach jetstream = Reach::not_used;  ///< ok: an API round trip succeeded within the last seconds
   std::string transport;           ///< nats
   std::string stream;
-  /// What is wrong, each in plain words with the command to run: code -> text. Codes: see healthd/board.hpp.
+  /// What is wrong, each in plain words with the command to run: code -> text. Codes: status_names.hpp.
   std::map<std::string, std::string> problems;
-  /// Facts for ?verbose and verdicts: position_pk, way, backlog, ... numbers and texts alike.
+  /// Facts for ?verbose and verdicts, numbers as text. Those that healthd reads: status_names.hpp.
   std::map<std::string, std::string> details;
   Metrics metrics;
 };
