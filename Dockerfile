@@ -4,7 +4,7 @@ ARG BASE=debian:trixie-slim
 
 FROM ${BASE} AS build
 WORKDIR /src
-COPY scripts scripts
+COPY scripts/lib.sh scripts/packages scripts/
 RUN scripts/packages build
 COPY . .
 # A newer compiler may know warnings that ours does not: no reason to fail here.
@@ -20,7 +20,7 @@ COPY --from=build /runtime-packages /tmp/runtime-packages
 RUN apt-get update \
  && xargs apt-get install -y --no-install-recommends ca-certificates < /tmp/runtime-packages \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /tmp/runtime-packages \
- && useradd --system --no-create-home --uid 10001 --shell /usr/sbin/nologin fraiseql
+ && groupadd --gid 10001 fraiseql && useradd --no-create-home --uid 10001 --gid 10001 --shell /usr/sbin/nologin fraiseql
 COPY --from=build /programs/ /usr/local/bin/
 USER 10001
 # fraiseql-observer.toml and fraiseql.toml are looked for here.

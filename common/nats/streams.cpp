@@ -96,7 +96,7 @@ bool same(const Value* present, const Value& wanted) {
 }
 
 std::string owner_of(const Link& link, const std::string& subject) {
-  const ApiAnswer answer = link.api("STREAM.NAMES", "{\"subject\":" + quoted(subject) + "}");
+  const ApiAnswer answer = link.api("STREAM.NAMES", "{\"subject\":" + json_quoted(subject) + "}");
   if (answer.failed()) return "another stream";
   const Document document = parse(answer.json);
   const Value* streams = find(document, "streams");
@@ -124,7 +124,7 @@ std::string owner_of(const Link& link, const std::string& subject) {
 }
 
 StreamInfo create(const Link& link, const std::string& name, const std::vector<Member>& wanted, const std::string& storage_hint) {
-  std::string json = "{\"name\":" + quoted(name);
+  std::string json = "{\"name\":" + json_quoted(name);
   for (const Member& member : wanted) json += ",\"" + member.name + "\":" + member.json;
   json += "}";
   const ApiAnswer answer = link.api("STREAM.CREATE." + name, json);
@@ -135,7 +135,7 @@ StreamInfo create(const Link& link, const std::string& name, const std::vector<M
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string json_quoted(std::string_view text) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
@@ -194,7 +194,7 @@ StreamInfo ensure_stream(const Link& link, const std::string& name, const std::v
 std::vector<Member> event_stream(const NatsConfig& config) {
   const auto ns = [](milliseconds value) { return std::to_string(std::chrono::nanoseconds(value).count()); };
   using enum Member::Change;
-  return {{"subjects", "[" + quoted(config.subject_prefix + ".>") + "]", fixed},
+  return {{"subjects", "[" + json_quoted(config.subject_prefix + ".>") + "]", fixed},
           {"retention", "\"limits\"", fixed},
           {"storage", "\"file\"", fixed},
           {"discard", "\"old\"", free},
@@ -212,7 +212,7 @@ StreamInfo ensure_event_stream(const Link& link, const NatsConfig& config) {
 
 std::vector<Member> dlq_stream(const NatsConfig& config) {
   using enum Member::Change;
-  return {{"subjects", "[" + quoted(config.dlq_subject_prefix + ".>") + "]", fixed},
+  return {{"subjects", "[" + json_quoted(config.dlq_subject_prefix + ".>") + "]", fixed},
           {"retention", "\"limits\"", fixed},
           {"storage", "\"file\"", fixed},
           {"discard", "\"new\"", free},

@@ -56,6 +56,6 @@ StreamInfo ensure_event_stream(const Link& link, const NatsConfig& config);
 std::vector<Member> dlq_stream(const NatsConfig& config);
 
 /// Text as a JSON string, quotes included. Pure.
-std::string quoted(std::string_view text);
+std::string json_quoted(std::string_view text);
 
 }  // namespace fraiseql::nats
