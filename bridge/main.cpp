@@ -1,13 +1,56 @@
-#include <memory>
+#include <sysexits.h>
 
+#include "bridge/check.hpp"
 #include "bridge/memory.hpp"
 #include "bridge/publish_stats.hpp"
 #include "bridge/session.hpp"
 #include "common/config.hpp"
+#include "common/errors.hpp"
 #include "common/log.hpp"
 #include "common/postgres.hpp"
+#include "common/program.hpp"
 #include "common/reporter.hpp"
 #include "common/session.hpp"
-#include "common/stop.hpp"
 
-int main() { return 0; }
+using namespace fraiseql;
+using namespace std::chrono_literals;
+
+namespace {
+
+int run_bridge(const CommandLine& line, StopSignal& stop) {
+  Sources sources = line.sources;
+  sources.users = for_bridge;
+  const Settings settings = load(sources);
+  if (!settings.run_bridge()) throw ConfigError("pg2nats-bridge: transport.run_bridge is false: this configuration runs no bridge here");
+  const BridgeConfig config = bridge_config(settings);
+  if (line.check) return check_bridge(config);
+  log_startup(settings);
+  keep_freed_memory();
+
+  Reporter reporter(config.health, "pg2nats-bridge", line.instance);
+  BridgeMemory memory;
+  PublishStats stats;
+  run_sessions(
+      stop, Backoff{100ms, 30s}, [&] { BridgeSession(config, line.instance, memory, stats, reporter, stop).run(); },
+      [&](const Unavailable& why) {
+        reporter.turn();
+        const bool postgres = dynamic_cast<const DatabaseUnavailable*>(&why) != nullptr;
+        reporter.update([&](StatusReport& report) {
+          report.state = "running";
+          (postgres ? report.postgres : report.jetstream) = Reach::unreachable;
+          report.details["last_failure"] = why.what();
+          report.metrics.set("fraiseql_bridge_leader", 0);
+          report.metrics.set("fraiseql_bridge_in_flight", 0);
+          stats.write(report.metrics);
+        });
+      });
+  log::info("stopped");
+  return EX_OK;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program({"pg2nats-bridge", "Publishes every committed change of the change log to NATS JetStream, in order, once.", for_bridge}, argc, argv,
+                     run_bridge);
+}

@@ -49,7 +49,7 @@ Origin origin_of(std::string_view reply) {
 Tail::Tail(const nats::Link& link, const std::string& stream, std::uint64_t after_seq) {
   const std::string name = "fraiseql_tail_" + std::to_string(getpid()) + "_" +
                            std::to_string(std::chrono::steady_clock::now().time_since_epoch().count());
-  const std::string config = R"({"stream_name":)" + nats::quoted(stream) + R"(,"config":{"name":)" + nats::quoted(name) +
+  const std::string config = R"({"stream_name":)" + nats::json_quoted(stream) + R"(,"config":{"name":)" + nats::json_quoted(name) +
                              R"(,"deliver_policy":"by_start_sequence","opt_start_seq":)" + std::to_string(after_seq + 1) +
                              R"(,"ack_policy":"none","replay_policy":"instant","headers_only":true,"mem_storage":true,"num_replicas":1,)"
                              R"("inactive_threshold":30000000000}})";

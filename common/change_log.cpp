@@ -36,7 +36,7 @@ auto translated(const char* doing, Work work) -> decltype(work()) {
   try {
     return work();
   } catch (const SqlError& e) {
-    throw Unavailable(std::string(doing) + ": " + e.what() + " (SQLSTATE " + e.sqlstate + ")");
+    throw DatabaseUnavailable(std::string(doing) + ": " + e.what() + " (SQLSTATE " + e.sqlstate + ")");
   }
 }
 
@@ -102,7 +102,7 @@ void ChangeLog::check_server() {
   const Rows server = postgres_.exec("SELECT pg_backend_pid(), pg_is_in_recovery()");
   if (server.integer(0, 0) != postgres_.backend_pid())
     throw ConfigError("database.url leads to a connection pooler: the bridge needs PostgreSQL itself, for its lock belongs to one session");
-  if (server.text(0, 1) == "t") throw Unavailable("this server is a standby: its rows may lag or vanish");
+  if (server.text(0, 1) == "t") throw DatabaseUnavailable("this server is a standby: its rows may lag or vanish");
   if (postgres_.server_version() < 130000) throw ConfigError("PostgreSQL 13 or later is needed");
   const Rows schema = postgres_.exec(schema_question);
   if (schema.empty()) throw ConfigError("core.tb_entity_change_log does not exist; run: fraiseql migrate");
@@ -141,7 +141,7 @@ Checkpoint ChangeLog::checkpoint() {
     const Rows row = postgres_.exec(
         "SELECT last_pk, snapshot::text, window_snapshot::text, coalesce(window_pk, 0), coalesce(epoch, 0), coalesce(stream_seq, 0), stream_msg_id, "
         "coalesce(system_identifier, 0) FROM core.tb_transport_checkpoint WHERE transport_name = $1", {transport_name_});
-    if (row.empty()) throw Unavailable("the checkpoint of " + transport_name_ + " has vanished");
+    if (row.empty()) throw DatabaseUnavailable("the checkpoint of " + transport_name_ + " has vanished");
     Checkpoint found;
     found.first_run = made.affected() == 1;
     found.cursor = row.integer(0, 0);
@@ -164,7 +164,7 @@ std::int64_t ChangeLog::take_epoch() {
       postgres_.exec("SET LOCAL synchronous_commit = on");  // what fences others must not be taken back by a crash
       const Rows row = postgres_.exec(
           "UPDATE core.tb_transport_checkpoint SET epoch = coalesce(epoch, 0) + 1 WHERE transport_name = $1 RETURNING epoch", {transport_name_});
-      if (row.empty()) throw Unavailable("the checkpoint of " + transport_name_ + " has vanished");
+      if (row.empty()) throw DatabaseUnavailable("the checkpoint of " + transport_name_ + " has vanished");
       epoch = row.integer(0, 0);
     });
     return epoch;
@@ -235,6 +235,7 @@ Page ChangeLog::page_after(const Place& place, int max_rows, std::size_t max_byt
       from.window_snapshot = window_.window_snapshot;
     }
     Page page;
+    page.window = Place{window_.snapshot, window_.window_snapshot, 0};
     const auto close_window = [&] {
       page.next = Place{window_.window_snapshot, "", 0};
       page.window_done = true;

@@ -11,6 +11,12 @@ class Unavailable : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Of the two peers, PostgreSQL: so that a report can say which one is away.
+class DatabaseUnavailable : public Unavailable {
+ public:
+  using Unavailable::Unavailable;
+};
+
 /// The session ended for a reason that a pause would not mend: start the next one at once.
 class SessionOver : public Unavailable {
  public:

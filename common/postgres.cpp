@@ -18,7 +18,7 @@ namespace {
 
 [[noreturn]] void throw_sql_error(const std::string& what, const std::string& sqlstate) {
   // Class 08, and a server that goes down, ends us (57P05: idle for too long) or has no place left: the connection is lost.
-  if (sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "53300" || sqlstate == "25P03") throw Unavailable("PostgreSQL: " + what);
+  if (sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "53300" || sqlstate == "25P03") throw DatabaseUnavailable("PostgreSQL: " + what);
   throw SqlError(what, sqlstate);
 }
 
@@ -151,12 +151,12 @@ struct Postgres::Implementation {
     try {
       return work();
     } catch (const pqxx::broken_connection& e) {
-      throw Unavailable("PostgreSQL: " + first_line(e.what()));
+      throw DatabaseUnavailable("PostgreSQL: " + first_line(e.what()));
     } catch (const pqxx::in_doubt_error& e) {
-      throw Unavailable("PostgreSQL: outcome of a commit unknown: " + first_line(e.what()));
+      throw DatabaseUnavailable("PostgreSQL: outcome of a commit unknown: " + first_line(e.what()));
     } catch (const pqxx::sql_error& e) {
       failed = true;
-      if (!connection.is_open()) throw Unavailable("PostgreSQL: " + first_line(e.what()));
+      if (!connection.is_open()) throw DatabaseUnavailable("PostgreSQL: " + first_line(e.what()));
       throw_sql_error(first_line(e.what()), std::string(e.sqlstate()));
 #if PQXX_VERSION_MAJOR < 7
     } catch (const pqxx::deadlock_detected& e) {
@@ -168,7 +168,7 @@ struct Postgres::Implementation {
 #endif
     } catch (const pqxx::failure& e) {
       failed = true;
-      if (!connection.is_open()) throw Unavailable("PostgreSQL: " + first_line(e.what()));
+      if (!connection.is_open()) throw DatabaseUnavailable("PostgreSQL: " + first_line(e.what()));
       throw SqlError(first_line(e.what()), "XX000");
     }
   }
@@ -178,7 +178,7 @@ struct Postgres::Implementation {
   std::shared_ptr<const pqxx::result> run(Statement statement) {
     return guarded([&] {
       // What can be known at once; libpqxx would speak of its own states.
-      if (!connection.is_open()) throw Unavailable("PostgreSQL: the connection is lost");
+      if (!connection.is_open()) throw DatabaseUnavailable("PostgreSQL: the connection is lost");
       if (transaction) return std::make_shared<const pqxx::result>(statement(*transaction));
       pqxx::nontransaction alone(connection);
       return std::make_shared<const pqxx::result>(statement(static_cast<pqxx::transaction_base&>(alone)));
@@ -213,7 +213,7 @@ Postgres::Postgres(const std::string& url, const Options& options) {
   try {
     implementation_ = std::make_unique<Implementation>(text);
   } catch (const pqxx::failure& e) {
-    throw Unavailable("connect to PostgreSQL: " + first_line(e.what()));
+    throw DatabaseUnavailable("connect to PostgreSQL: " + first_line(e.what()));
   }
   // By SQL and not in `options` of the connection string: poolers refuse that one with words that help nobody. The
   // server's own keepalives free the lock of a client whose machine is gone, the idle limit that of one that is frozen.
@@ -226,7 +226,7 @@ Postgres::Postgres(const std::string& url, const Options& options) {
   try {
     exec(settings);
   } catch (const SqlError& e) {
-    throw Unavailable(std::string("PostgreSQL: ") + e.what());
+    throw DatabaseUnavailable(std::string("PostgreSQL: ") + e.what());
   }
 }
 
@@ -300,7 +300,7 @@ bool Postgres::wait_notification(std::chrono::milliseconds limit, int other_fd) 
   Implementation& self = *implementation_;
   const auto deadline = std::chrono::steady_clock::now() + limit;
   while (!self.notified) {
-    if (!self.connection.is_open()) throw Unavailable("PostgreSQL: the connection is lost");
+    if (!self.connection.is_open()) throw DatabaseUnavailable("PostgreSQL: the connection is lost");
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     pollfd waiting[] = {{self.connection.sock(), POLLIN, 0}, {other_fd, POLLIN, 0}};
     const int ready = poll(waiting, other_fd >= 0 ? 2 : 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
@@ -309,7 +309,7 @@ bool Postgres::wait_notification(std::chrono::milliseconds limit, int other_fd) 
     if (waiting[0].revents != 0) {
       self.guarded([&] { self.connection.get_notifs(); });
       // 6.4 tells of a lost connection once at most, here perhaps not at all.
-      if (!self.connection.is_open()) throw Unavailable("PostgreSQL: the connection is lost");
+      if (!self.connection.is_open()) throw DatabaseUnavailable("PostgreSQL: the connection is lost");
     }
     if (other_fd >= 0 && waiting[1].revents != 0) break;
   }
