@@ -23,7 +23,7 @@ std::string range_message(const Key& key, std::int64_t least, std::int64_t most,
 }
 
 /// A value as messages quote it: never that of a key which may hold a secret.
-std::string quoted(std::string_view value) { return std::string(value.size() > 40 ? std::string_view("a long text") : value); }
+std::string shown(std::string_view value) { return std::string(value.size() > 40 ? std::string_view("a long text") : value); }
 
 std::string_view expected(Type type) {
   switch (type) {
@@ -63,12 +63,12 @@ Result<Value> checked_text(const Key& key, const std::string& text) {
 Result<Value> checked_choice(const Key& key, const std::string& text) {
   const auto choices = split_list(key.rule.choices);
   if (std::ranges::find(choices, text) != choices.end()) return Value{text};
-  return Error{"must be one of " + std::string(key.rule.choices) + "; got " + (text.empty() ? "an empty text" : quoted(text))};
+  return Error{"must be one of " + std::string(key.rule.choices) + "; got " + (text.empty() ? "an empty text" : shown(text))};
 }
 
 Result<Value> checked_duration(const Key& key, const std::string& text) {
   const auto duration = parse_duration(text);
-  if (!duration) return Error{"expected a duration such as 500ms, 30s or 2m; got " + (text.empty() ? "an empty text" : quoted(text))};
+  if (!duration) return Error{"expected a duration such as 500ms, 30s or 2m; got " + (text.empty() ? "an empty text" : shown(text))};
   return checked_integer(key, *duration);
 }
 
@@ -100,7 +100,7 @@ Result<std::string> expand(const std::string& text, const Environment& environme
     const std::string_view inside = rest.substr(2, end - 2);
     const auto colon = inside.find(":-");
     const std::string_view name = inside.substr(0, colon);
-    if (!is_name(name)) return Error{"${" + quoted(name) + "}: not the name of a variable; a literal ${ is written $${"};
+    if (!is_name(name)) return Error{"${" + shown(name) + "}: not the name of a variable; a literal ${ is written $${"};
     const auto found = environment.find(name);
     if (found != environment.end() && !(colon != inside.npos && found->second.empty())) out += found->second;
     else if (colon != inside.npos) out += inside.substr(colon + 2);
@@ -180,14 +180,14 @@ Result<Value> value_of(const Key& key, const std::string& text) {
         if (lower == yes) return Value{true};
       for (const char* no : {"false", "0", "no", "off"})
         if (lower == no) return Value{false};
-      return wrong_type(key, text.empty() ? "an empty text" : quoted(text));
+      return wrong_type(key, text.empty() ? "an empty text" : shown(text));
     }
     case Type::integer: {
       bool overflow = false;
       if (const auto number = parse_integer(text, overflow)) return checked_integer(key, *number);
       const bool negative = text.starts_with('-');
       if (overflow) return Error{range_message(key, key.rule.least, key.rule.most, !negative)};
-      return wrong_type(key, text.empty() ? "an empty text" : quoted(text));
+      return wrong_type(key, text.empty() ? "an empty text" : shown(text));
     }
     case Type::text: return checked_text(key, text);
     case Type::choice: return checked_choice(key, text);
