@@ -265,6 +265,7 @@ Page ChangeLog::page_of_window(const Place& place, int max_rows, std::size_t max
     from.window_snapshot = window_.window_snapshot;
   }
   Page page;
+  page.window = Place{from.snapshot, from.window_snapshot, 0};
   const auto close_window = [&] {
     page.next = Place{window_.window_snapshot, "", 0};
     page.window_done = true;

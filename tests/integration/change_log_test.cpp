@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "common/change_log_sql.hpp"
 #include "common/errors.hpp"
 #include "tests/support/servers.hpp"
 
@@ -540,4 +541,62 @@ BOOST_AUTO_TEST_CASE(what_waits_is_estimated) {
   sql(url,
       "INSERT INTO core.tb_entity_change_log (object_type, modification_type, created_at) VALUES ('a', 'INSERT', 'infinity')");
   BOOST_TEST(log.waiting_after(7).events == 1);
+}
+
+namespace {
+
+/// Buffers that a prepared statement touches when it runs, as EXPLAIN counts them.
+int buffers(Postgres& postgres, const std::string& execute) {
+  const Rows plan = postgres.exec("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE " + execute);
+  const std::string text(plan.text(0, 0));
+  const auto number_after = [&](const std::string& name) { return std::stoi(text.substr(text.find(name) + name.size())); };
+  return number_after("\"Shared Hit Blocks\": ") + number_after("\"Shared Read Blocks\": ");
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_page_costs_its_own_rows_whatever_waits_behind_it_or_went_by) {
+  const std::string url = migrated_database();
+  const auto rows = [](const std::string& entity, int count) {
+    return insert + "SELECT '" + entity + "', 'INSERT', jsonb_build_object('n', g) FROM generate_series(1, " +
+           std::to_string(count) + ") g";
+  };
+  Postgres straggler = session(url), open = session(url), writer = session(url);
+  straggler.exec("BEGIN");
+  straggler.exec(rows("straggler", 60));
+  const std::string straggler_xid(straggler.exec("SELECT pg_current_xact_id()").text(0, 0));
+  writer.exec(rows("before", 1'000'000));
+  const std::string s1(writer.exec("SELECT pg_current_snapshot()").text(0, 0));
+  writer.exec(rows("after", 1000));
+  open.exec("BEGIN");
+  open.exec(rows("open", 100'000));  // not committed, behind all the others
+  straggler.exec("COMMIT");
+  writer.exec("VACUUM ANALYZE core.tb_entity_change_log");
+  const std::string s2(writer.exec("SELECT pg_current_snapshot()").text(0, 0));
+
+  Postgres postgres = session(url);
+  postgres.exec(sql::session);
+  postgres.exec(std::string("PREPARE next_window (pg_snapshot, pg_snapshot) AS ") + sql::next_window);
+  postgres.exec("PREPARE page (bigint, bigint, pg_snapshot, pg_snapshot, int, int) AS " + sql::page());
+  postgres.exec("PREPARE with_stragglers (bigint, bigint, pg_snapshot, pg_snapshot, int, int, xid8[], bigint) AS " +
+                sql::page_with_stragglers());
+  const Rows window = postgres.exec("EXECUTE next_window ('" + s1 + "', NULL)");
+  const std::string floor(window.text(0, 1)), ceiling(window.text(0, 2));
+  BOOST_TEST(floor == "1000061");
+  BOOST_TEST(ceiling == "1001060");
+  BOOST_TEST(window.text(0, 3) == "{" + straggler_xid + "}");
+
+  const std::string snapshots = "'" + s2 + "', '" + s1 + "', 100, 80000";
+  BOOST_TEST(buffers(postgres, "page (0, " + ceiling + ", '" + s2 + "', '1:1:', 100, 80000)") < 40);
+  BOOST_TEST(buffers(postgres, "page (1000060, " + ceiling + ", " + snapshots + ")") < 40);
+  // The last page of a window does not look at what is uncommitted behind it.
+  BOOST_TEST(buffers(postgres, "page (1001050, " + ceiling + ", " + snapshots + ")") < 40);
+  // A probe per row more: about five buffers a row, out of a table of 20,000.
+  BOOST_TEST(buffers(postgres,
+                     "with_stragglers (-1, " + ceiling + ", " + snapshots + ", '{" + straggler_xid + "}', " + floor + ")") < 600);
+
+  Reader reader(url, true);
+  reader.place = Place{s1, "", 0};
+  BOOST_TEST(reader.drain() == 1060);
+  BOOST_TEST(std::is_sorted(reader.pks.begin(), reader.pks.end()));
 }
