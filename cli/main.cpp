@@ -1,51 +1,16 @@
 #include <sysexits.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <string>
 
-#include "cli/migrate.hpp"
+#include "cli/subcommand.hpp"
 #include "common/errors.hpp"
 
 using namespace fraiseql;
 
 namespace {
-
-/// What every subcommand may be told.
-struct General {
-  std::string observer_file, app_file, format = "text";
-};
-
-/// A subcommand: describes itself to the parser, and returns what to run when it was chosen.
-using Subcommand = std::function<int()> (*)(CLI::App& app, General& general);
-
-std::string database_url(const General& general) {
-  if (!general.observer_file.empty() || !general.app_file.empty()) throw ConfigError("--config, --app-config: not supported yet");
-  const char* url = std::getenv("DATABASE_URL");
-  if (!url || !*url) throw ConfigError("database.url is not set: set DATABASE_URL");
-  return url;
-}
-
-std::function<int()> migrate_command(CLI::App& app, General& general) {
-  static bool print = false, no_notify = false;
-  app.description("bring the database to the schema that this version needs; safe to repeat, also while others write");
-  app.add_flag("--print", print, "print the SQL, connect to nothing");
-  app.add_flag("--no-notify", no_notify, "without the trigger that notifies; the bridge then polls");
-  app.footer("Examples:\n  DATABASE_URL=postgresql://app@db/app fraiseql migrate\n  fraiseql migrate --print | less");
-  return [&general] {
-    MigrateOptions options{"", no_notify ? "" : "fraiseql_events"};
-    if (print) {
-      std::cout << migration_script(options);
-      return EX_OK;
-    }
-    options.database_url = database_url(general);
-    migrate(options);
-    std::cout << (general.format == "json" ? "{\"migrated\":true}" : "schema core is up to date") << std::endl;
-    return EX_OK;
-  };
-}
 
 constexpr struct {
   const char* name;
@@ -54,16 +19,28 @@ constexpr struct {
     {"migrate", migrate_command},
 };
 
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return text;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
-  CLI::App app{"fraiseql: the operator's hand on the pipeline from PostgreSQL to NATS JetStream", "fraiseql"};
+  CLI::App app{"the operator's hand on the pipeline from PostgreSQL to NATS JetStream", "fraiseql"};
   General general;
-  app.set_version_flag("--version", FRAISEQL_VERSION);
-  app.add_option("--config", general.observer_file, "observer file (default: fraiseql-observer.toml)");
-  app.add_option("--app-config", general.app_file, "application file (default: fraiseql.toml)");
-  app.add_option("--format", general.format, "text or json")->check(CLI::IsMember({"text", "json"}));
-  app.footer("Examples:\n  fraiseql migrate\n  fraiseql migrate --help");
+  std::string format = "text";
+  app.add_option("--config", general.sources.observer_file,
+                 "the observer file; not given: fraiseql-observer.toml here, if there is one")
+      ->type_name("FILE");
+  app.add_option("--app-config", general.sources.app_file, "FraiseQL's file; not given: fraiseql.toml here, if there is one")
+      ->type_name("FILE");
+  app.add_option("--format", format, "text or json; default text")->type_name("FORMAT")->check(CLI::IsMember({"text", "json"}));
+  app.set_version_flag("--version", std::string("fraiseql ") + FRAISEQL_VERSION);
+  app.footer(
+      "\nExit codes: 0 done, 1 found something, 64 usage, 69 server unavailable, 70 a defect, 78 configuration.\n\n"
+      "Examples:\n  fraiseql migrate\n  fraiseql migrate --help");
   app.require_subcommand(1);
   std::function<int()> chosen;
   for (const auto& [name, describe] : subcommands) {
@@ -72,12 +49,18 @@ int main(int argc, char** argv) try {
   }
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    app.exit(e);
+    return EX_OK;
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? EX_OK : EX_USAGE;
+    // The library's own codes are 105 to 114.
+    std::cerr << "fraiseql: " << one_line(e.what()) << "; see fraiseql --help" << std::endl;
+    return EX_USAGE;
   }
+  general.json = format == "json";
   return chosen();
 } catch (const ConfigError& e) {
-  std::cerr << "fraiseql: " << e.what() << std::endl;
+  std::cerr << e.what() << std::endl;
   return EX_CONFIG;
 } catch (const Unavailable& e) {
   std::cerr << "fraiseql: " << e.what() << std::endl;

@@ -29,7 +29,8 @@ std::string quoted(const std::string& text) {
 /// What the files of the transaction need to know, and how long they wait for locks.
 std::string preamble(const MigrateOptions& options) {
   return "SET LOCAL lock_timeout = '" + std::to_string(lock_wait.count()) + "ms';\nSET LOCAL client_min_messages = warning;\n" +
-         "SET LOCAL standard_conforming_strings = on;\nSET LOCAL fraiseql.notify_channel = " + quoted(options.notify_channel) + ";\n";
+         "SET LOCAL standard_conforming_strings = on;\nSET LOCAL fraiseql.notify_channel = " + quoted(options.notify_channel) +
+         ";\n";
 }
 
 void say(const std::string& line) { std::cerr << "migrate: " << line << std::endl; }
@@ -75,9 +76,12 @@ void apply_transaction(Postgres& postgres, const MigrateOptions& options) {
 void apply_concurrently(Postgres& postgres) {
   postgres.exec("SET lock_timeout = 0; SET statement_timeout = 0; SET client_min_messages = warning");
   const Rows broken = postgres.exec(
-      "SELECT format('DROP INDEX CONCURRENTLY IF EXISTS %I.%I', n.nspname, c.relname) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-      "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = 'core.tb_entity_change_log'::regclass AND NOT i.indisvalid "
-      "AND (c.relname = 'tb_entity_change_log_xact_id_idx' OR c.relname LIKE 'tb\\_entity\\_change\\_log\\_xact\\_id\\_idx\\_ccold%')");
+      "SELECT format('DROP INDEX CONCURRENTLY IF EXISTS %I.%I', n.nspname, c.relname) FROM pg_index i JOIN pg_class c ON c.oid = "
+      "i.indexrelid "
+      "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = 'core.tb_entity_change_log'::regclass AND NOT "
+      "i.indisvalid "
+      "AND (c.relname = 'tb_entity_change_log_xact_id_idx' OR c.relname LIKE "
+      "'tb\\_entity\\_change\\_log\\_xact\\_id\\_idx\\_ccold%')");
   for (int row = 0; row < broken.size(); ++row) {
     say("drops an index whose build was cut short");
     postgres.exec(std::string(broken.text(row, 0)));
@@ -94,7 +98,8 @@ void migrate(const MigrateOptions& options) try {
   Postgres postgres(options.database_url, limits);
   if (postgres.server_version() < 130000)
     throw ConfigError("PostgreSQL " + std::to_string(postgres.server_version() / 10000) + " is too old: 13 or later is needed");
-  if (postgres.exec("SELECT pg_is_in_recovery()").text(0, 0) == "t") throw Unavailable("this server is a standby: migrate the primary");
+  if (postgres.exec("SELECT pg_is_in_recovery()").text(0, 0) == "t")
+    throw Unavailable("this server is a standby: migrate the primary");
   take_turn(postgres);
   apply_transaction(postgres, options);
   apply_concurrently(postgres);

@@ -11,7 +11,8 @@ struct SqlFile {
   std::string_view text;
 };
 
-/// In the order in which they are applied. Those named *.concurrently.sql come after the transaction of the others, each by itself.
+/// In the order in which they are applied. Those named *.concurrently.sql come after the transaction of the others, each by
+/// itself.
 std::span<const SqlFile> schema_files();
 
 }  // namespace fraiseql

@@ -2,10 +2,10 @@
 
 #include <poll.h>
 
+#include <strings.h>
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <strings.h>
 
 #include "common/change_log_sql.hpp"
 #include "common/errors.hpp"
@@ -66,7 +66,7 @@ SELECT c.relkind::text,
     AND (SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('core.tb_transport_checkpoint') AND NOT attisdropped AND attname IN
          ('snapshot', 'window_snapshot', 'window_pk', 'epoch', 'system_identifier', 'stream_seq', 'stream_msg_id')) = 7
     AND to_regclass('core.tb_transport_checkpoint_history') IS NOT NULL,
-  (SELECT seqcache FROM pg_sequence WHERE seqrelid = pg_get_serial_sequence('core.tb_entity_change_log', 'pk_entity_change_log')::regclass),
+  (SELECT seqcache FROM pg_sequence WHERE seqrelid = pg_get_serial_sequence(c.oid::regclass::text, 'pk_entity_change_log')::regclass),
   (SELECT system_identifier FROM pg_control_system())
 FROM pg_class c WHERE c.oid = to_regclass('core.tb_entity_change_log'))";
 
@@ -77,9 +77,12 @@ WHERE transport_name = $1 AND epoch = $2)";
 
 std::string save_with_history() {
   return "WITH saved AS (" + std::string(save) +
-         " RETURNING *), old AS (DELETE FROM core.tb_transport_checkpoint_history WHERE transport_name = $1 AND saved_at < now() - interval '1 day') "
-         "INSERT INTO core.tb_transport_checkpoint_history (transport_name, last_pk, snapshot, window_snapshot, window_pk, epoch, "
-         "system_identifier, stream_seq, stream_msg_id) SELECT transport_name, last_pk, snapshot, window_snapshot, window_pk, epoch, "
+         " RETURNING *), old AS (DELETE FROM core.tb_transport_checkpoint_history WHERE transport_name = $1 AND saved_at < now() "
+         "- interval '1 day') "
+         "INSERT INTO core.tb_transport_checkpoint_history (transport_name, last_pk, snapshot, window_snapshot, window_pk, "
+         "epoch, "
+         "system_identifier, stream_seq, stream_msg_id) SELECT transport_name, last_pk, snapshot, window_snapshot, window_pk, "
+         "epoch, "
          "system_identifier, stream_seq, stream_msg_id FROM saved";
 }
 
@@ -101,16 +104,19 @@ ChangeLog::ChangeLog(const std::string& url, std::string transport_name, bool st
 void ChangeLog::check_server() {
   const Rows server = postgres_.exec("SELECT pg_backend_pid(), pg_is_in_recovery()");
   if (server.integer(0, 0) != postgres_.backend_pid())
-    throw ConfigError("database.url leads to a connection pooler: the bridge needs PostgreSQL itself, for its lock belongs to one session");
+    throw ConfigError(
+        "database.url leads to a connection pooler: the bridge needs PostgreSQL itself, for its lock belongs to one session");
   if (server.text(0, 1) == "t") throw DatabaseUnavailable("this server is a standby: its rows may lag or vanish");
   if (postgres_.server_version() < 130000) throw ConfigError("PostgreSQL 13 or later is needed");
   const Rows schema = postgres_.exec(schema_question);
   if (schema.empty()) throw ConfigError("core.tb_entity_change_log does not exist; run: fraiseql migrate");
   if (schema.text(0, 0) != "r" || schema.text(0, 1) == "t")
-    throw ConfigError("core.tb_entity_change_log must be one unpartitioned table: the order of an entity's changes is that of its pk");
+    throw ConfigError(
+        "core.tb_entity_change_log must be one unpartitioned table: the order of an entity's changes is that of its pk");
   if (schema.text(0, 2) != "t") throw ConfigError("the schema is older than this program needs; run: fraiseql migrate");
   if (schema.integer(0, 3) != 1)
-    throw ConfigError("pk_entity_change_log must come from one sequence with CACHE 1: the order of an entity's changes is that of its pk");
+    throw ConfigError(
+        "pk_entity_change_log must come from one sequence with CACHE 1: the order of an entity's changes is that of its pk");
   system_identifier_ = signed_number(schema.text(0, 4));
 }
 
@@ -127,28 +133,36 @@ void ChangeLog::prepare() {
 
 bool ChangeLog::try_lead() {
   return translated("ask for the lock", [&] {
-    return postgres_.exec("SELECT pg_try_advisory_lock(hashtextextended('fraiseql bridge ' || $1, 0))", {transport_name_}).text(0, 0) == "t";
+    return postgres_.exec("SELECT pg_try_advisory_lock(hashtextextended('fraiseql bridge ' || $1, 0))", {transport_name_})
+               .text(0, 0) == "t";
   });
 }
 
 Checkpoint ChangeLog::checkpoint() {
   return translated("read the checkpoint", [&] {
-    const std::string where_to_begin = start_from_now_
-        ? "pg_current_snapshot(), coalesce((SELECT max(pk_entity_change_log) FROM core.tb_entity_change_log), 0)" : "NULL::pg_snapshot, 0";
+    const std::string where_to_begin =
+        start_from_now_ ? "pg_current_snapshot(), coalesce((SELECT max(pk_entity_change_log) FROM core.tb_entity_change_log), 0)"
+                        : "NULL::pg_snapshot, 0";
     const Rows made = postgres_.exec(
         "INSERT INTO core.tb_transport_checkpoint (transport_name, snapshot, last_pk, updated_at) SELECT $1, " + where_to_begin +
-        ", now() WHERE NOT EXISTS (SELECT FROM core.tb_transport_checkpoint WHERE transport_name = $1) ON CONFLICT DO NOTHING", {transport_name_});
+            ", now() WHERE NOT EXISTS (SELECT FROM core.tb_transport_checkpoint WHERE transport_name = $1) ON CONFLICT DO "
+            "NOTHING",
+        {transport_name_});
     const Rows row = postgres_.exec(
-        "SELECT last_pk, snapshot::text, window_snapshot::text, coalesce(window_pk, 0), coalesce(epoch, 0), coalesce(stream_seq, 0), stream_msg_id, "
-        "coalesce(system_identifier, 0) FROM core.tb_transport_checkpoint WHERE transport_name = $1", {transport_name_});
+        "SELECT last_pk, snapshot::text, window_snapshot::text, coalesce(window_pk, 0), coalesce(epoch, 0), coalesce(stream_seq, "
+        "0), stream_msg_id, "
+        "coalesce(system_identifier, 0) FROM core.tb_transport_checkpoint WHERE transport_name = $1",
+        {transport_name_});
     if (row.empty()) throw DatabaseUnavailable("the checkpoint of " + transport_name_ + " has vanished");
     Checkpoint found;
     found.first_run = made.affected() == 1;
     found.cursor = row.integer(0, 0);
     found.place.snapshot = row.text(0, 1);
     found.place.window_snapshot = row.text(0, 2);
-    if (!found.place.window_snapshot.empty()) found.place.last_pk = row.integer(0, 3);
-    else if (found.place.snapshot.empty()) found.place.last_pk = found.cursor;
+    if (!found.place.window_snapshot.empty())
+      found.place.last_pk = row.integer(0, 3);
+    else if (found.place.snapshot.empty())
+      found.place.last_pk = found.cursor;
     found.epoch = row.integer(0, 4);
     found.stream_seq = row.integer(0, 5);
     found.stream_msg_id = row.text(0, 6);
@@ -163,7 +177,8 @@ std::int64_t ChangeLog::take_epoch() {
     postgres_.transaction([&] {
       postgres_.exec("SET LOCAL synchronous_commit = on");  // what fences others must not be taken back by a crash
       const Rows row = postgres_.exec(
-          "UPDATE core.tb_transport_checkpoint SET epoch = coalesce(epoch, 0) + 1 WHERE transport_name = $1 RETURNING epoch", {transport_name_});
+          "UPDATE core.tb_transport_checkpoint SET epoch = coalesce(epoch, 0) + 1 WHERE transport_name = $1 RETURNING epoch",
+          {transport_name_});
       if (row.empty()) throw DatabaseUnavailable("the checkpoint of " + transport_name_ + " has vanished");
       epoch = row.integer(0, 0);
     });
@@ -180,9 +195,11 @@ void ChangeLog::save_checkpoint(const Checkpoint& checkpoint) {
     // A row that an older bridge left keeps its pk as the place until a window is open.
     const Rows saved = postgres_.exec_prepared(
         history_due ? "save_with_history" : "save",
-        {transport_name_, std::to_string(checkpoint.epoch), std::to_string(std::max(checkpoint.cursor, place.last_pk)), null_if_empty(place.snapshot),
-         null_if_empty(place.window_snapshot), window_open ? std::optional(std::to_string(place.last_pk)) : std::nullopt,
-         checkpoint.stream_seq > 0 ? std::optional(std::to_string(checkpoint.stream_seq)) : std::nullopt, null_if_empty(checkpoint.stream_msg_id),
+        {transport_name_, std::to_string(checkpoint.epoch), std::to_string(std::max(checkpoint.cursor, place.last_pk)),
+         null_if_empty(place.snapshot), null_if_empty(place.window_snapshot),
+         window_open ? std::optional(std::to_string(place.last_pk)) : std::nullopt,
+         checkpoint.stream_seq > 0 ? std::optional(std::to_string(checkpoint.stream_seq)) : std::nullopt,
+         null_if_empty(checkpoint.stream_msg_id),
          std::to_string(checkpoint.system_identifier != 0 ? checkpoint.system_identifier : system_identifier_)});
     if (saved.affected() != 1)
       throw SessionOver("the checkpoint of " + transport_name_ + " has another epoch than " + std::to_string(checkpoint.epoch) +
@@ -216,8 +233,11 @@ void ChangeLog::open_window(const Place& place) {
 Rows ChangeLog::read(const Place& place, int max_rows, std::size_t max_bytes, std::size_t max_data_bytes) {
   const bool stragglers = !window_.stragglers.empty() && place.last_pk < window_.floor;
   const std::size_t longest = std::min(max_data_bytes, max_bytes / static_cast<std::size_t>(max_rows));
-  Params params = {std::to_string(stragglers ? place.last_pk : std::max(place.last_pk, window_.floor - 1)), std::to_string(window_.ceiling),
-                   window_.window_snapshot, window_.snapshot.empty() ? nothing_seen : window_.snapshot, std::to_string(max_rows),
+  Params params = {std::to_string(stragglers ? place.last_pk : std::max(place.last_pk, window_.floor - 1)),
+                   std::to_string(window_.ceiling),
+                   window_.window_snapshot,
+                   window_.snapshot.empty() ? nothing_seen : window_.snapshot,
+                   std::to_string(max_rows),
                    std::to_string(std::min<std::size_t>(longest, std::numeric_limits<int>::max()))};
   if (!stragglers) return postgres_.exec_prepared("page", params);
   params.push_back(window_.stragglers);
@@ -227,89 +247,100 @@ Rows ChangeLog::read(const Place& place, int max_rows, std::size_t max_bytes, st
 
 Page ChangeLog::page_after(const Place& place, int max_rows, std::size_t max_bytes, std::size_t max_data_bytes) {
   return translated("read the change log", [&] {
-    Place from = place;
-    if (from.window_snapshot.empty() || from.window_snapshot != window_.window_snapshot || from.snapshot != window_.snapshot) {
-      open_window(from);
-      // Only the row of an older bridge starts in the middle: its place is a pk, and the first window is what is above.
-      if (from.window_snapshot.empty() && !from.snapshot.empty()) from.last_pk = 0;
-      from.window_snapshot = window_.window_snapshot;
-    }
-    Page page;
-    page.window = Place{window_.snapshot, window_.window_snapshot, 0};
-    const auto close_window = [&] {
-      page.next = Place{window_.window_snapshot, "", 0};
-      page.window_done = true;
-    };
-    if (window_.ceiling <= from.last_pk && (window_.stragglers.empty() || from.last_pk >= window_.floor)) {
-      close_window();
-      return page;
-    }
-
-    const int wanted = page_rows_ > 0 ? std::min(page_rows_, max_rows) : max_rows;
-    Rows found;
-    try {
-      found = read(from, wanted, max_bytes, max_data_bytes);
-    } catch (const SqlError& e) {
-      // Rows of many megabytes: a hundred of them take longer than a statement may. One alone must do.
-      if (e.sqlstate != "57014" || wanted == 1) throw;
-      page_rows_ = 1;
-      found = read(from, 1, max_bytes, max_data_bytes);
-    }
-    page.storage.push_back(found);
-    page.rows.reserve(static_cast<std::size_t>(found.size()));
-    std::array<std::string_view, sql::column_count> column;
-    std::size_t bytes = 0;
-    bool cut = false, large = false;
-    for (int index = 0; index < found.size(); ++index) {
-      found.read_row(index, column);
-      ChangeRow row;
-      row.pk = signed_number(column[0]);
-      row.id = column[1];
-      row.entity = column[2];
-      row.verb = column[3];
-      row.created_at = column[4];
-      row.entity_id = column[5].data() ? column[5] : column[11];
-      row.seq = column[6];
-      row.tenant_id = column[7];
-      row.actor_type = column[8];
-      row.acting_for = column[9];
-      row.schema_version = column[10];
-      row.traceparent = column[12];
-      row.tracestate = column[12].data() ? column[13] : std::string_view();
-      row.changed = column[14];
-      row.data = column[17];
-      row.before = column[18];
-      // Of a DELETE only one of the two is published.
-      const bool only_before = is_delete(row.verb) && column[16].data();
-      row.data_bytes = (only_before ? 0 : length(column[15])) + length(column[16]);
-      row.oversize = static_cast<std::size_t>(row.data_bytes) > max_data_bytes;
-      if (row.oversize) row.data = row.before = {};
-      const bool left_out = !row.oversize && ((column[15].data() && !row.data.data()) || (column[16].data() && !row.before.data()));
-      large = large || left_out || row.oversize;
-      const std::size_t size = row.oversize ? 0 : static_cast<std::size_t>(row.data_bytes);
-      if (!page.rows.empty() && bytes + size > max_bytes) {
-        cut = true;
-        break;
-      }
-      bytes += size;
-      if (left_out) {
-        const Rows alone = postgres_.exec_prepared("large_row", {std::to_string(row.pk)});
-        from.last_pk = row.pk;
-        if (alone.empty()) continue;  // deleted meanwhile, as if before
-        std::array<std::string_view, 2> texts;
-        alone.read_row(0, texts);
-        row.data = only_before ? std::string_view() : texts[0];
-        row.before = texts[1];
-        page.storage.push_back(alone);
-      }
-      page.rows.push_back(row);
-      from.last_pk = row.pk;
-    }
-    page_rows_ = cut || large ? std::max(1, wanted / 4) : page_rows_ == 0 ? 0 : page_rows_ * 2 >= max_rows ? 0 : page_rows_ * 2;
-    if (!cut && found.size() < wanted) close_window();
-    else page.next = from;
+    const bool window_open = !place.window_snapshot.empty();
+    Page page = page_of_window(place, max_rows, max_bytes, max_data_bytes);
+    // The window that was open had no more; only a new one can say that there is nothing.
+    if (window_open && page.rows.empty() && page.window_done)
+      page = page_of_window(page.next, max_rows, max_bytes, max_data_bytes);
     return page;
   });
+}
+
+Page ChangeLog::page_of_window(const Place& place, int max_rows, std::size_t max_bytes, std::size_t max_data_bytes) {
+  Place from = place;
+  if (from.window_snapshot.empty() || from.window_snapshot != window_.window_snapshot || from.snapshot != window_.snapshot) {
+    open_window(from);
+    // Only the row of an older bridge starts in the middle: its place is a pk, and the first window is what is above.
+    if (from.window_snapshot.empty() && !from.snapshot.empty()) from.last_pk = -no_pk;
+    from.window_snapshot = window_.window_snapshot;
+  }
+  Page page;
+  page.window = Place{from.snapshot, from.window_snapshot, 0};
+  const auto close_window = [&] {
+    page.next = Place{window_.window_snapshot, "", 0};
+    page.window_done = true;
+  };
+  if (window_.ceiling <= from.last_pk && (window_.stragglers.empty() || from.last_pk >= window_.floor)) {
+    close_window();
+    return page;
+  }
+
+  const int wanted = page_rows_ > 0 ? std::min(page_rows_, max_rows) : max_rows;
+  Rows found;
+  try {
+    found = read(from, wanted, max_bytes, max_data_bytes);
+  } catch (const SqlError& e) {
+    // Rows of many megabytes: a hundred of them take longer than a statement may. One alone must do.
+    if (e.sqlstate != "57014" || wanted == 1) throw;
+    page_rows_ = 1;
+    found = read(from, 1, max_bytes, max_data_bytes);
+  }
+  page.storage.push_back(found);
+  page.rows.reserve(static_cast<std::size_t>(found.size()));
+  std::array<std::string_view, sql::column_count> column;
+  std::size_t bytes = 0;
+  bool cut = false, large = false;
+  for (int index = 0; index < found.size(); ++index) {
+    found.read_row(index, column);
+    ChangeRow row;
+    row.pk = signed_number(column[0]);
+    row.id = column[1];
+    row.entity = column[2];
+    row.verb = column[3];
+    row.created_at = column[4];
+    row.entity_id = column[5].data() ? column[5] : column[11];
+    row.seq = column[6];
+    row.tenant_id = column[7];
+    row.actor_type = column[8];
+    row.acting_for = column[9];
+    row.schema_version = column[10];
+    row.traceparent = column[12];
+    row.tracestate = column[12].data() ? column[13] : std::string_view();
+    row.changed = column[14];
+    row.data = column[17];
+    row.before = column[18];
+    // Of a DELETE only one of the two is published.
+    const bool only_before = is_delete(row.verb) && column[16].data();
+    row.data_bytes = (only_before ? 0 : length(column[15])) + length(column[16]);
+    row.oversize = static_cast<std::size_t>(row.data_bytes) > max_data_bytes;
+    if (row.oversize) row.data = row.before = {};
+    const bool left_out = !row.oversize && ((column[15].data() && !row.data.data()) || (column[16].data() && !row.before.data()));
+    large = large || left_out || row.oversize;
+    const std::size_t size = row.oversize ? 0 : static_cast<std::size_t>(row.data_bytes);
+    if (!page.rows.empty() && bytes + size > max_bytes) {
+      cut = true;
+      break;
+    }
+    bytes += size;
+    if (left_out) {
+      const Rows alone = postgres_.exec_prepared("large_row", {std::to_string(row.pk)});
+      from.last_pk = row.pk;
+      if (alone.empty()) continue;  // deleted meanwhile, as if before
+      std::array<std::string_view, 2> texts;
+      alone.read_row(0, texts);
+      row.data = only_before ? std::string_view() : texts[0];
+      row.before = texts[1];
+      page.storage.push_back(alone);
+    }
+    page.rows.push_back(row);
+    from.last_pk = row.pk;
+  }
+  page_rows_ = cut || large ? std::max(1, wanted / 4) : page_rows_ == 0 ? 0 : page_rows_ * 2 >= max_rows ? 0 : page_rows_ * 2;
+  if (!cut && found.size() < wanted)
+    close_window();
+  else
+    page.next = from;
+  return page;
 }
 
 void ChangeLog::listen(const std::string& channel) {
@@ -344,7 +375,9 @@ Waiting ChangeLog::waiting_after(std::int64_t pk) {
 bool ChangeLog::is_copy(const Checkpoint& checkpoint) {
   if (checkpoint.system_identifier != 0 && checkpoint.system_identifier != system_identifier_) return true;
   return translated("look for rows of another database", [&] {
-    return !postgres_.exec("SELECT 1 FROM core.tb_entity_change_log WHERE xact_id >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 1").empty();
+    return !postgres_
+                .exec("SELECT 1 FROM core.tb_entity_change_log WHERE xact_id >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 1")
+                .empty();
   });
 }
 

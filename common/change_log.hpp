@@ -20,15 +20,15 @@ struct Place {
 /// One committed change; its views live as long as the page's rows. A NULL is a view whose data() is nullptr.
 struct ChangeRow {
   std::int64_t pk = 0;
-  std::string_view id, entity, verb;        ///< id, object_type, modification_type: never NULL
-  std::string_view created_at;              ///< for parse_timestamp()
-  std::string_view entity_id;               ///< object_id, or the text of extra_metadata.entity_key
+  std::string_view id, entity, verb;  ///< id, object_type, modification_type: never NULL
+  std::string_view created_at;        ///< for parse_timestamp()
+  std::string_view entity_id;         ///< object_id, or the text of extra_metadata.entity_key
   std::string_view seq, tenant_id, actor_type, acting_for, schema_version;
-  std::string_view traceparent, tracestate; ///< put together from trace_context; NULL when a part is missing
-  std::string_view changed;                 ///< updated_fields as JSON, no white space: ["status","total"]
-  std::string_view data, before;            ///< JSON text as PostgreSQL writes it; NULL too when `oversize`
-  std::int64_t data_bytes = 0;              ///< length of data and before together, also when oversize
-  bool oversize = false;                    ///< above max_data_bytes: the texts were not read
+  std::string_view traceparent, tracestate;  ///< put together from trace_context; NULL when a part is missing
+  std::string_view changed;                  ///< updated_fields as JSON, no white space: ["status","total"]
+  std::string_view data, before;             ///< JSON text as PostgreSQL writes it; NULL too when `oversize`
+  std::int64_t data_bytes = 0;               ///< length of data and before together, also when oversize
+  bool oversize = false;                     ///< above max_data_bytes: the texts were not read
 };
 
 /// Some rows in the order in which they are to be published, and the place after them.
@@ -43,9 +43,9 @@ struct Page {
 /// The row that remembers a reader, in core.tb_transport_checkpoint.
 struct Checkpoint {
   Place place;
-  std::int64_t cursor = 0;             ///< highest pk published so far: for people and the status view
+  std::int64_t cursor = 0;  ///< highest pk published so far: for people and the status view
   std::int64_t epoch = 0;
-  std::int64_t stream_seq = 0;         ///< where the last of its messages stands in the stream; 0: none yet
+  std::int64_t stream_seq = 0;  ///< where the last of its messages stands in the stream; 0: none yet
   std::string stream_msg_id;
   std::int64_t system_identifier = 0;  ///< of the database it was written in; 0: unknown
   bool first_run = false;              ///< the row was made just now
@@ -54,8 +54,8 @@ struct Checkpoint {
 /// An estimate of what waits.
 struct Waiting {
   std::int64_t events = 0;
-  double seconds = 0;      ///< age of the oldest
-  std::string oldest;      ///< its created_at; empty: nothing waits
+  double seconds = 0;  ///< age of the oldest
+  std::string oldest;  ///< its created_at; empty: nothing waits
 };
 
 /// The change log table and a reader's checkpoint in it. Owns one PostgreSQL connection, which the server closes after
@@ -93,13 +93,14 @@ class ChangeLog {
   /// What is known of the window that is being read: where its rows can be.
   struct Window {
     std::string snapshot, window_snapshot;
-    std::int64_t floor = 0;          ///< lowest pk of a transaction newer than S1
-    std::int64_t ceiling = 0;        ///< highest pk in the window
-    std::string stragglers;          ///< transactions of S1's list with rows here, as an array literal; empty: none
+    std::int64_t floor = 0;    ///< lowest pk of a transaction newer than S1
+    std::int64_t ceiling = 0;  ///< highest pk in the window
+    std::string stragglers;    ///< transactions of S1's list with rows here, as an array literal; empty: none
   };
   void check_server();
   void prepare();
   void open_window(const Place& place);
+  Page page_of_window(const Place& place, int max_rows, std::size_t max_bytes, std::size_t max_data_bytes);
   Rows read(const Place& place, int max_rows, std::size_t max_bytes, std::size_t max_data_bytes);
 
   Postgres postgres_;

@@ -8,7 +8,8 @@ namespace fraiseql::sql {
 // Nothing here is left to a planner's guess: a page walks an index in its order and stops; no plan is made per page.
 inline constexpr const char* session =
     "SET row_security = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; "
-    "SET enable_sort = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET max_parallel_workers_per_gather = 0; SET jit = off; "
+    "SET enable_sort = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET max_parallel_workers_per_gather = 0; SET "
+    "jit = off; "
     // A checkpoint that a crash takes back costs a look at the stream's tail, while waiting for the disk would stop reading.
     "SET synchronous_commit = off";
 
@@ -41,7 +42,8 @@ inline constexpr const char* inner_columns =
     "CASE WHEN l.trace_context IS NOT NULL THEN l.trace_context->>'tracestate' END AS tracestate, "
     "array_to_json(l.updated_fields) AS changed, l.object_data::text AS data, l.object_data_before::text AS before";
 inline constexpr const char* outer_columns =
-    "pk, id, object_type, modification_type, created_at, object_id, seq, tenant_id, actor_type, acting_for, schema_version, entity_key, "
+    "pk, id, object_type, modification_type, created_at, object_id, seq, tenant_id, actor_type, acting_for, schema_version, "
+    "entity_key, "
     "traceparent, tracestate, changed, octet_length(data), octet_length(before), "
     "CASE WHEN coalesce(octet_length(data), 0) + coalesce(octet_length(before), 0) <= $6 THEN data END, "
     "CASE WHEN coalesce(octet_length(data), 0) + coalesce(octet_length(before), 0) <= $6 THEN before END";
@@ -63,10 +65,12 @@ inline std::string page_with_stragglers() {
          " FROM (SELECT pk FROM (SELECT s.pk FROM unnest($7::xid8[]) AS xid CROSS JOIN LATERAL "
          "(SELECT pk_entity_change_log AS pk FROM core.tb_entity_change_log WHERE xact_id = xid AND pk_entity_change_log > $1 "
          "AND pk_entity_change_log < $8 ORDER BY xact_id, pk_entity_change_log LIMIT $5) AS s "
-         "UNION ALL (SELECT pk_entity_change_log FROM core.tb_entity_change_log WHERE pk_entity_change_log > greatest($1, $8 - 1) "
+         "UNION ALL (SELECT pk_entity_change_log FROM core.tb_entity_change_log WHERE pk_entity_change_log > greatest($1, $8 - "
+         "1) "
          "AND pk_entity_change_log <= $2 AND pg_visible_in_snapshot(xact_id, $3::pg_snapshot) "
          "AND NOT pg_visible_in_snapshot(xact_id, $4::pg_snapshot) ORDER BY pk_entity_change_log LIMIT $5)) AS both_kinds "
-         "ORDER BY pk LIMIT $5) AS chosen JOIN core.tb_entity_change_log l ON l.pk_entity_change_log = chosen.pk ORDER BY chosen.pk OFFSET 0) AS p "
+         "ORDER BY pk LIMIT $5) AS chosen JOIN core.tb_entity_change_log l ON l.pk_entity_change_log = chosen.pk ORDER BY "
+         "chosen.pk OFFSET 0) AS p "
          "ORDER BY pk";
 }
 

@@ -18,7 +18,8 @@ namespace {
 
 [[noreturn]] void throw_sql_error(const std::string& what, const std::string& sqlstate) {
   // Class 08, and a server that goes down, ends us (57P05: idle for too long) or has no place left: the connection is lost.
-  if (sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "53300" || sqlstate == "25P03") throw DatabaseUnavailable("PostgreSQL: " + what);
+  if (sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "53300" || sqlstate == "25P03")
+    throw DatabaseUnavailable("PostgreSQL: " + what);
   throw SqlError(what, sqlstate);
 }
 
@@ -32,12 +33,14 @@ std::string first_line(std::string text) {
 /// Our defaults beneath what the user's URL or keyword string says, as a keyword string.
 std::string connection_string(const std::string& url, const std::string& application_name) {
   char* complaint = nullptr;
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(PQconninfoParse(url.c_str(), &complaint), &PQconninfoFree);
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(PQconninfoParse(url.c_str(), &complaint),
+                                                                            &PQconninfoFree);
   // libpq's complaint quotes the text, password included.
   PQfreemem(complaint);
   if (!parsed) throw ConfigError("database.url: neither a PostgreSQL URL nor keywords such as host=db dbname=app");
-  std::map<std::string, std::string> values = {{"connect_timeout", "5"},     {"keepalives_idle", "5"},     {"keepalives_interval", "2"},
-                                               {"keepalives_count", "3"},    {"tcp_user_timeout", "8000"}, {"application_name", application_name},
+  std::map<std::string, std::string> values = {{"connect_timeout", "5"},     {"keepalives_idle", "5"},
+                                               {"keepalives_interval", "2"}, {"keepalives_count", "3"},
+                                               {"tcp_user_timeout", "8000"}, {"application_name", application_name},
                                                {"client_encoding", "UTF8"}};
   for (const PQconninfoOption* option = parsed.get(); option->keyword; ++option)
     if (option->val) values[option->keyword] = option->val;
@@ -82,8 +85,10 @@ pqxx::params dynamic_values(const Params& params) {
   refuse_nul(params);
   pqxx::params values;
   for (const auto& param : params) {
-    if (param) values.append(*param);
-    else values.append();
+    if (param)
+      values.append(*param);
+    else
+      values.append();
   }
   return values;
 }
@@ -204,7 +209,8 @@ void Rows::read_row(int row, std::span<std::string_view> columns) const {
   const auto fields = result_of(result_)[static_cast<pqxx::result::size_type>(row)];
   for (std::size_t column = 0; column < columns.size(); ++column) {
     const auto field = fields[static_cast<pqxx::row_size_type>(column)];
-    columns[column] = field.is_null() ? std::string_view() : std::string_view(field.c_str(), static_cast<std::size_t>(field.size()));
+    columns[column] =
+        field.is_null() ? std::string_view() : std::string_view(field.c_str(), static_cast<std::size_t>(field.size()));
   }
 }
 
@@ -217,10 +223,11 @@ Postgres::Postgres(const std::string& url, const Options& options) {
   }
   // By SQL and not in `options` of the connection string: poolers refuse that one with words that help nobody. The
   // server's own keepalives free the lock of a client whose machine is gone, the idle limit that of one that is frozen.
-  std::string settings = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; "
-                         "SET standard_conforming_strings = on; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; "
-                         "SET statement_timeout = " + std::to_string(options.statement_timeout.count()) +
-                         "; SET lock_timeout = " + std::to_string(options.lock_timeout.count());
+  std::string settings =
+      "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; "
+      "SET standard_conforming_strings = on; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; "
+      "SET statement_timeout = " +
+      std::to_string(options.statement_timeout.count()) + "; SET lock_timeout = " + std::to_string(options.lock_timeout.count());
   if (options.idle_limit.count() > 0 && server_version() >= 140000)
     settings += "; SET idle_session_timeout = " + std::to_string(options.idle_limit.count());
   try {
@@ -257,7 +264,8 @@ void Postgres::prepare(const std::string& name, const std::string& sql) {
 }
 
 Rows Postgres::exec_prepared(const std::string& name, const Params& params) {
-  const auto result = implementation_->run([&](pqxx::transaction_base& transaction) { return run_prepared(transaction, name, params); });
+  const auto result =
+      implementation_->run([&](pqxx::transaction_base& transaction) { return run_prepared(transaction, name, params); });
   Rows rows;
   rows.size_ = count(*result);
   rows.affected_ = static_cast<int>(result->affected_rows());
@@ -299,6 +307,8 @@ void Postgres::listen(const std::string& channel) {
 bool Postgres::wait_notification(std::chrono::milliseconds limit, int other_fd) {
   Implementation& self = *implementation_;
   const auto deadline = std::chrono::steady_clock::now() + limit;
+  // 6.4 keeps what arrived during a statement until it is asked outside of one, and then the socket has nothing more to say.
+  if (self.connection.is_open()) self.guarded([&] { self.connection.get_notifs(); });
   while (!self.notified) {
     if (!self.connection.is_open()) throw DatabaseUnavailable("PostgreSQL: the connection is lost");
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());

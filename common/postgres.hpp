@@ -25,10 +25,10 @@ class Rows {
  public:
   int size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  int affected() const { return affected_; }  ///< rows that an INSERT, UPDATE or DELETE touched
+  int affected() const { return affected_; }         ///< rows that an INSERT, UPDATE or DELETE touched
   std::string_view text(int row, int column) const;  ///< empty for NULL
   bool is_null(int row, int column) const;
-  std::int64_t integer(int row, int column) const;   ///< 0 for NULL
+  std::int64_t integer(int row, int column) const;  ///< 0 for NULL
   /// All columns of a row at once, the cheapest way; a NULL is a view whose data() is nullptr.
   void read_row(int row, std::span<std::string_view> columns) const;
 
@@ -52,7 +52,7 @@ class Postgres {
     std::string application_name = "fraiseql";
     std::chrono::milliseconds statement_timeout{60'000};  ///< 0: none
     std::chrono::milliseconds lock_timeout{5'000};        ///< 0: none
-    std::chrono::milliseconds idle_limit{0};  ///< the server ends an idle session after it (14 and later); 0: never
+    std::chrono::milliseconds idle_limit{0};              ///< the server ends an idle session after it (14 and later); 0: never
   };
   /// `url` is a libpq URL or keyword string; what it says wins over our limits. Throws ConfigError when it is neither.
   Postgres(const std::string& url, const Options& options);

@@ -32,7 +32,8 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
   if (at[4] != '-' || at[7] != '-' || at[10] != ' ' || at[13] != ':' || at[16] != ':') return std::nullopt;
   const int century = two_digits(at), year_of_century = two_digits(at + 2), month = two_digits(at + 5), day = two_digits(at + 8);
   const int hour = two_digits(at + 11), minute = two_digits(at + 14), second = two_digits(at + 17);
-  if (century < 0 || year_of_century < 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || minute < 0 || second < 0)
+  if (century < 0 || year_of_century < 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || minute < 0 ||
+      second < 0)
     return std::nullopt;
 
   std::string_view rest = text.substr(seconds_end, text.size() - seconds_end - utc.size());
