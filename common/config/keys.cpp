@@ -72,7 +72,7 @@ constexpr Key observer_file_keys[] = {
     {"transport.bridge.poll_interval_secs", "FRAISEQL_BRIDGE_POLL_INTERVAL_SECS", integer(1, day_s), "1",
      "bridge.poll_interval_secs must be > 0", "longest pause while the log is quiet", b},
     {"transport.bridge.notify_channel", "FRAISEQL_BRIDGE_NOTIFY_CHANNEL", text(0, 63), "fraiseql_events",
-     "bridge.notify_channel must have at most 63 bytes", "channel to LISTEN on; empty: poll only", b},
+     "", "channel to LISTEN on; empty: poll only", b},
     {"transport.bridge.start_from", "", choice("beginning, now"), "beginning", "", "where the first run begins", b},
     {"transport.bridge.chain", "", choice("auto, on, off"), "auto", "", "messages chained by their expected sequence", b},
     {"transport.bridge.max_in_flight", "", integer(1, 1'000'000), "4096", "bridge.max_in_flight must be between 1 and 1000000",

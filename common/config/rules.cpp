@@ -66,6 +66,8 @@ std::string take_apart(std::string_view text, Authority& to) {
 
 std::string nats_url(std::string_view url) {
   if (url.empty()) return "is empty";
+  for (const char c : url)
+    if (!is_printable_ascii(c)) return "must be printable ASCII without spaces: encode other characters as %XX";
   if (const auto scheme = url.find("://"); scheme != url.npos) {
     if (url.substr(0, scheme) == "tls") return "tls://: not supported yet";
     if (url.substr(0, scheme) != "nats") return "must begin with nats://";

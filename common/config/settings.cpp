@@ -187,7 +187,8 @@ class SettingsLoader {
     if (s.run_bridge() && !nats) mistake("transport.run_bridge", "run_bridge=true requires transport=nats");
     if (nats && s.text("transport.nats.url").empty()) mistake("transport.nats.url", "NATS transport requires nats.url to be set");
     if (subjects_overlap(s.text("transport.nats.subject_prefix"), s.text("transport.nats.dlq_subject_prefix")))
-      mistake("transport.nats.dlq_subject_prefix", "nats.dlq_subject_prefix must be neither under nor above nats.subject_prefix");
+      mistake(s.origin("transport.nats.dlq_subject_prefix") == "default" ? "transport.nats.subject_prefix" : "transport.nats.dlq_subject_prefix",
+              "nats.dlq_subject_prefix must be neither under nor above nats.subject_prefix");
     authentication();
     if (!s.flag("health.status_allow_insecure") && leaves_loopback(s.text("health.status_endpoint")))
       mistake("health.status_endpoint",

@@ -16,8 +16,8 @@ bool is_name(std::string_view name) {
 
 std::string range_message(const Key& key, std::int64_t least, std::int64_t most, bool too_much) {
   // A message such as "must be > 0" does not explain a value that is too large.
-  const bool says_upper = key.message.find(" between ") != key.message.npos || key.message.find(" at most ") != key.message.npos;
-  if (!key.message.empty() && (!too_much || says_upper)) return std::string(key.message);
+  const bool lower_only = key.message.ends_with("> 0") || key.message.ends_with("greater than zero");
+  if (!key.message.empty() && !(too_much && lower_only)) return std::string(key.message);
   if (too_much) return short_name(key.name) + " must be at most " + std::to_string(most);
   return short_name(key.name) + " must be at least " + std::to_string(least);
 }
