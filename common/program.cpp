@@ -40,15 +40,22 @@ std::optional<int> parse_command_line(const Program& program, int argc, const ch
   CLI::App app{program.purpose, program.name};
   std::string format = "text";
   const auto file = [](const std::string& path) { return path.empty() ? std::string("must not be empty") : std::string{}; };
-  app.add_option("--config", line.sources.observer_file, "the observer file; not given: fraiseql-observer.toml here, if there is one")
+  app.add_option("--config", line.sources.observer_file,
+                 "the observer file; not given: fraiseql-observer.toml here, if there is one")
       ->type_name("FILE")
       ->check(file);
-  app.add_option("--app-config", line.sources.app_file, "FraiseQL's file; not given: fraiseql.toml here, if there is one")->type_name("FILE")->check(file);
+  app.add_option("--app-config", line.sources.app_file, "FraiseQL's file; not given: fraiseql.toml here, if there is one")
+      ->type_name("FILE")
+      ->check(file);
   app.add_option("--log-level", line.log_level, "trace, debug, info, warn or error; default info")
       ->type_name("LEVEL")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
-  app.add_option("--log-format", format, "text or json; default text")->type_name("FORMAT")->check(CLI::IsMember({"text", "json"}));
-  app.add_option("--instance", line.instance, "name of this process in reports; default <host>-<pid>")->type_name("NAME")->check(instance_complaint);
+  app.add_option("--log-format", format, "text or json; default text")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--instance", line.instance, "name of this process in reports; default <host>-<pid>")
+      ->type_name("NAME")
+      ->check(instance_complaint);
   app.add_flag("--check", line.check, "look at all that the program needs, change nothing, exit 0 or 1");
   app.set_version_flag("--version", program.name + " " + FRAISEQL_VERSION);
   app.footer("\nExit codes: 0 stopped as asked, 64 usage, 70 a defect, 78 configuration.\n\n" + keys_help(program.users));
@@ -88,8 +95,8 @@ int exit_code_of_current_exception(std::ostream& err) {
   }
 }
 
-int run_program(const Program& program, int argc, const char* const* argv, const std::function<int(const CommandLine&, StopSignal&)>& body,
-                const MoreOptions& more) {
+int run_program(const Program& program, int argc, const char* const* argv,
+                const std::function<int(const CommandLine&, StopSignal&)>& body, const MoreOptions& more) {
   int code = EX_SOFTWARE;
   try {
     StopSignal stop;  // before anything that starts a thread

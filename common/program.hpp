@@ -46,7 +46,7 @@ int exit_code_of_current_exception(std::ostream& err);
 
 /// The whole of main(): blocks the signals, reads the command line, starts the log, runs the body and returns its exit
 /// code, or the one of the exception that ended it. The log is written out before it returns.
-int run_program(const Program& program, int argc, const char* const* argv, const std::function<int(const CommandLine&, StopSignal&)>& body,
-                const MoreOptions& more = {});
+int run_program(const Program& program, int argc, const char* const* argv,
+                const std::function<int(const CommandLine&, StopSignal&)>& body, const MoreOptions& more = {});
 
 }  // namespace fraiseql

@@ -49,8 +49,10 @@ class Scan {
     if (c == '"' || c == '\'') return skip_string(c);
     if (static_cast<unsigned char>(c) >= 0x80) return complain("syntax", "a character outside ASCII stands outside of quotes");
     if (c == '[' || c == '{') {
-      if (c == '[' && fresh_line_ && depth_ == 0) header_ = true;
-      else if (!header_ && ++depth_ > max_nesting) return complain("syntax", "nested deeper than 64 levels");
+      if (c == '[' && fresh_line_ && depth_ == 0)
+        header_ = true;
+      else if (!header_ && ++depth_ > max_nesting)
+        return complain("syntax", "nested deeper than 64 levels");
       parts_ = 0;
     } else if (c == ']' || c == '}') {
       if (!header_ && depth_ > 0) --depth_;
@@ -96,7 +98,8 @@ class Scan {
       at_ += c == '\\' && quote == '"' && at_ + 1 < text_.size() && text_[at_ + 1] != '\n' ? 2 : 1;
     }
     at_ = std::min(at_ + (long_form ? 3 : 1), text_.size());
-    for (int extra = 0; long_form && extra < 2 && at_ < text_.size() && text_[at_] == quote; ++extra) ++at_;  // quotes before the end
+    for (int extra = 0; long_form && extra < 2 && at_ < text_.size() && text_[at_] == quote; ++extra)
+      ++at_;  // quotes before the end
     if (long_form || plain || begin == at_) return;
     std::size_t after = at_;
     while (after < text_.size() && is_blank(text_[after])) ++after;
@@ -189,13 +192,20 @@ const Node* Node::find(std::string_view name) const {
 
 std::string_view kind_name(Node::Kind kind) {
   switch (kind) {
-    case Node::Kind::table: return "a table";
-    case Node::Kind::array: return "an array";
-    case Node::Kind::string: return "a string";
-    case Node::Kind::integer: return "an integer";
-    case Node::Kind::floating: return "a floating point number";
-    case Node::Kind::boolean: return "a boolean";
-    case Node::Kind::time: break;
+    case Node::Kind::table:
+      return "a table";
+    case Node::Kind::array:
+      return "an array";
+    case Node::Kind::string:
+      return "a string";
+    case Node::Kind::integer:
+      return "an integer";
+    case Node::Kind::floating:
+      return "a floating point number";
+    case Node::Kind::boolean:
+      return "a boolean";
+    case Node::Kind::time:
+      break;
   }
   return "a date or time";
 }

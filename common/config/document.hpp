@@ -19,7 +19,7 @@ struct Node {
   std::string text;
   std::int64_t integer = 0;
   bool boolean = false;
-  std::vector<Node> items;                              ///< of an array
+  std::vector<Node> items;                            ///< of an array
   std::vector<std::pair<std::string, Node>> members;  ///< of a table, in the order of the file
 
   const Node* find(std::string_view name) const;

@@ -20,7 +20,8 @@ constexpr std::size_t most_read = 1024 * 1024 + 1;
 /// The whole file; nothing, and a line in `mistakes` unless it may be absent.
 std::optional<std::string> read_file(const std::string& path, bool may_be_absent, config::Mistakes& mistakes) {
   const auto failed = [&](int error) {
-    if (!(may_be_absent && error == ENOENT)) mistakes.add(path + ":1", "file", std::string("cannot be read: ") + std::strerror(error));
+    if (!(may_be_absent && error == ENOENT))
+      mistakes.add(path + ":1", "file", std::string("cannot be read: ") + std::strerror(error));
     return std::nullopt;
   };
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);

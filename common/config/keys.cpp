@@ -16,13 +16,19 @@ constexpr unsigned b = for_bridge, e = for_executor, h = for_healthd;
 constexpr bool later = true;
 
 constexpr Rule flag() { return {Type::flag}; }
-constexpr Rule integer(std::int64_t least, std::int64_t most, Check check = nullptr) { return {Type::integer, least, most, {}, check}; }
+constexpr Rule integer(std::int64_t least, std::int64_t most, Check check = nullptr) {
+  return {Type::integer, least, most, {}, check};
+}
 constexpr Rule duration(std::int64_t least, std::int64_t most) { return {Type::duration, least, most}; }
 constexpr Rule choice(std::string_view choices) { return {Type::choice, 0, 0, choices}; }
 constexpr Rule list(Check check) { return {Type::list, 0, 0, {}, check}; }
 /// Of at least and at most so many bytes.
-constexpr Rule text(std::int64_t least, std::int64_t most, Check check = printable) { return {Type::text, least, most, {}, check}; }
+constexpr Rule text(std::int64_t least, std::int64_t most, Check check = printable) {
+  return {Type::text, least, most, {}, check};
+}
 
+// A key per line or two, to be read as a table.
+// clang-format off
 constexpr Key observer_file_keys[] = {
     {"transport.transport", "FRAISEQL_OBSERVER_TRANSPORT", choice("postgres, nats, in_memory"), "postgres", "",
      "how events travel; not set: `[observers] backend` of fraiseql.toml", b | e | h},
@@ -139,6 +145,7 @@ constexpr Key observers_keys[] = {
      "pause before the second try", e},
     {"observers.retry.max_delay_ms", "", integer(1, 86'400'000), "30000", "retry.max_delay_ms must be between 1 and 86400000", "longest pause", e},
 };
+// clang-format on
 
 struct Move {
   std::string_view from, to;
@@ -226,7 +233,8 @@ std::string nearest(Home home, std::string_view unknown, bool table) {
   if (table && home == Home::observer_file) consider("observers");
   for (const Key& key : keys(home)) {
     if (!table) consider(key.name);
-    for (auto dot = key.name.find('.'); table && dot != key.name.npos; dot = key.name.find('.', dot + 1)) consider(key.name.substr(0, dot));
+    for (auto dot = key.name.find('.'); table && dot != key.name.npos; dot = key.name.find('.', dot + 1))
+      consider(key.name.substr(0, dot));
   }
   return std::string(best);
 }

@@ -17,10 +17,10 @@ using Check = std::string (*)(const std::string& value);
 
 struct Rule {
   Type type;
-  std::int64_t least = 0;       ///< integer; duration in milliseconds; text: bytes
+  std::int64_t least = 0;  ///< integer; duration in milliseconds; text: bytes
   std::int64_t most = 0;
   std::string_view choices = {};  ///< separated by ", "
-  Check check = nullptr;        ///< after the range; of a list: for each element
+  Check check = nullptr;          ///< after the range; of a list: for each element
 };
 
 /// One line of the one table that the parser, the environment, the hints, --help and the reference read.

@@ -43,9 +43,12 @@ class Builder {
                                                   : ObserverConfig::OnFailure::dlq;
     observer.enabled = take(values, "observers.enabled", true);
     observer.retry = retry(table, values);
-    if (!actions) reader_.mistake(table, "observers.actions", "an observer needs at least one [[observers.actions]]");
-    else if (actions->kind != Node::Kind::array) reader_.mistake(*actions, "observers.actions", "write [[observers.actions]]");
-    else read_actions(*actions, table, observer);
+    if (!actions)
+      reader_.mistake(table, "observers.actions", "an observer needs at least one [[observers.actions]]");
+    else if (actions->kind != Node::Kind::array)
+      reader_.mistake(*actions, "observers.actions", "write [[observers.actions]]");
+    else
+      read_actions(*actions, table, observer);
     observers_.push_back(std::move(observer));
   }
 
@@ -59,11 +62,13 @@ class Builder {
     retry.backoff = strategy == "linear"  ? RetryPolicy::Backoff::linear
                     : strategy == "fixed" ? RetryPolicy::Backoff::fixed
                                           : RetryPolicy::Backoff::exponential;
-    retry.initial_delay = milliseconds(take<std::int64_t>(values, "observers.retry.initial_delay_ms", retry.initial_delay.count()));
+    retry.initial_delay =
+        milliseconds(take<std::int64_t>(values, "observers.retry.initial_delay_ms", retry.initial_delay.count()));
     retry.max_delay = milliseconds(take<std::int64_t>(values, "observers.retry.max_delay_ms", retry.max_delay.count()));
     if (retry.max_delay < retry.initial_delay) {
       const Node* place = table.find("retry");
-      reader_.mistake(place ? *place : table, "observers.retry.max_delay_ms", "retry.max_delay_ms must not be below retry.initial_delay_ms");
+      reader_.mistake(place ? *place : table, "observers.retry.max_delay_ms",
+                      "retry.max_delay_ms must not be below retry.initial_delay_ms");
     }
     return retry;
   }
@@ -71,8 +76,10 @@ class Builder {
   void read_actions(const Node& array, const Node& table, ObserverConfig& observer) {
     if (array.items.empty()) reader_.mistake(table, "observers.actions", "an observer needs at least one [[observers.actions]]");
     for (const Node& item : array.items) {
-      if (item.kind == Node::Kind::table) action(item, observer);
-      else reader_.mistake(item, "observers.actions", "expected a table, got " + std::string(kind_name(item.kind)));
+      if (item.kind == Node::Kind::table)
+        action(item, observer);
+      else
+        reader_.mistake(item, "observers.actions", "expected a table, got " + std::string(kind_name(item.kind)));
     }
   }
 
@@ -139,15 +146,18 @@ class Builder {
         token = token && (letter || token_marks.find(c) != token_marks.npos);
       }
       const std::string path = "observers.actions.headers." + name;
-      if (!token) reader_.mistake(place, path, "is not the name of an HTTP header");
-      else if (is_ours(lower_case(name))) reader_.mistake(place, path, "this header is set by the executor");
+      if (!token)
+        reader_.mistake(place, path, "is not the name of an HTTP header");
+      else if (is_ours(lower_case(name)))
+        reader_.mistake(place, path, "this header is set by the executor");
       if (!printable(value).empty() || value.size() > 8192)
         reader_.mistake(place, path, "the value must not contain control characters, nor have more than 8192 bytes");
     }
   }
 
   static bool is_ours(const std::string& name) {
-    for (const char* ours : {"webhook-id", "webhook-timestamp", "webhook-signature", "content-length", "transfer-encoding", "connection", "host"})
+    for (const char* ours :
+         {"webhook-id", "webhook-timestamp", "webhook-signature", "content-length", "transfer-encoding", "connection", "host"})
       if (name == ours) return true;
     return name.starts_with("fraiseql-") || name.starts_with("x-fraiseql-signature");
   }
@@ -163,8 +173,10 @@ std::vector<ObserverConfig> read_observers(const Node& array, Reader& reader) {
   Builder builder(reader);
   std::size_t number = 0;
   for (const Node& item : array.items) {
-    if (item.kind == Node::Kind::table) builder.observer(item, ++number);
-    else reader.mistake(item, "observers", "expected a table, got " + std::string(kind_name(item.kind)));
+    if (item.kind == Node::Kind::table)
+      builder.observer(item, ++number);
+    else
+      reader.mistake(item, "observers", "expected a table, got " + std::string(kind_name(item.kind)));
   }
   return builder.observers();
 }

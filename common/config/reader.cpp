@@ -9,11 +9,15 @@ void Reader::read(const Node& table, const std::string& prefix, Values& values, 
     if (const Key* key = find_key(home_, path)) {
       read_value(*key, node, values);
     } else if (is_table(home_, path)) {
-      if (node.kind == Node::Kind::table) read(node, path, values, special);
-      else mistake(node, path, "expected a table, got " + std::string(kind_name(node.kind)));
+      if (node.kind == Node::Kind::table)
+        read(node, path, values, special);
+      else
+        mistake(node, path, "expected a table, got " + std::string(kind_name(node.kind)));
     } else {
       const bool table_here = node.kind == Node::Kind::table;
-      mistake(node, path, (table_here ? "unknown table; the nearest known one is " : "unknown key; the nearest known one is ") + nearest(home_, path, table_here));
+      mistake(node, path,
+              (table_here ? "unknown table; the nearest known one is " : "unknown key; the nearest known one is ") +
+                  nearest(home_, path, table_here));
     }
   }
 }
@@ -27,8 +31,10 @@ void Reader::read_value(const Key& key, const Node& node, Values& values) {
     return;
   }
   auto value = value_of(key, expanded.value());
-  if (value) values[std::string(key.name)] = Setting{std::move(value).value(), origin(node)};
-  else mistake(node, key.name, value.error().what);
+  if (value)
+    values[std::string(key.name)] = Setting{std::move(value).value(), origin(node)};
+  else
+    mistake(node, key.name, value.error().what);
 }
 
 }  // namespace fraiseql::config

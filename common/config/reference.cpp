@@ -10,13 +10,20 @@ using namespace config;
 
 std::string kind_of(const Key& key) {
   switch (key.rule.type) {
-    case Type::text: return "text";
-    case Type::choice: return "one of " + std::string(key.rule.choices);
-    case Type::flag: return "boolean";
-    case Type::integer: return "integer";
-    case Type::duration: return "duration";
-    case Type::list: return "array of text";
-    case Type::pairs: break;
+    case Type::text:
+      return "text";
+    case Type::choice:
+      return "one of " + std::string(key.rule.choices);
+    case Type::flag:
+      return "boolean";
+    case Type::integer:
+      return "integer";
+    case Type::duration:
+      return "duration";
+    case Type::list:
+      return "array of text";
+    case Type::pairs:
+      break;
   }
   return "table of text";
 }
@@ -43,8 +50,8 @@ void add_tables(std::string& out, Home home) {
       out += "\n### " + std::string(repeated ? "[[" : "[") + table + (repeated ? "]]" : "]") + "\n\n";
       out += "| key | default | environment | rule | meaning |\n|---|---|---|---|---|\n";
     }
-    out += "| `" + std::string(key.name.substr(dot + 1)) + "` | " + code(standard_of(key)) + " | " + code(key.variable) + " | " + rule_of(key) + " | " +
-           std::string(key.meaning) + " |\n";
+    out += "| `" + std::string(key.name.substr(dot + 1)) + "` | " + code(standard_of(key)) + " | " + code(key.variable) + " | " +
+           rule_of(key) + " | " + std::string(key.meaning) + " |\n";
   }
 }
 

@@ -60,7 +60,8 @@ std::string take_apart(std::string_view text, Authority& to) {
   if (to.port.find(':') != to.port.npos) return "an IPv6 address needs brackets";
   if (to.host.empty()) return "host is missing";
   for (const char c : to.host)
-    if (!is_letter_or_digit(c) && c != '.' && c != '-' && c != '_') return "the host holds a character that host names do not have";
+    if (!is_letter_or_digit(c) && c != '.' && c != '-' && c != '_')
+      return "the host holds a character that host names do not have";
   return {};
 }
 
@@ -90,8 +91,10 @@ std::string status_endpoint(const std::string& endpoint) {
   if (!endpoint.starts_with("tcp://")) return "must begin with tcp:// or ipc://";
   std::string_view rest = std::string_view(endpoint).substr(6);
   Authority authority;
-  if (rest.starts_with("*:")) rest.remove_prefix(1);
-  else if (auto wrong = take_apart(rest, authority); !wrong.empty()) return wrong;
+  if (rest.starts_with("*:"))
+    rest.remove_prefix(1);
+  else if (auto wrong = take_apart(rest, authority); !wrong.empty())
+    return wrong;
   if (rest.starts_with(':')) return port(rest.substr(1), 1);
   return authority.has_port ? port(authority.port, 1) : "needs a port, as in tcp://127.0.0.1:5560";
 }
@@ -119,7 +122,8 @@ std::string subject_prefix(const std::string& value) {
     if (c == '*' || c == '>') return "must not contain a wildcard (* or >)";
     if (!is_printable_ascii(c)) return "must be printable ASCII without spaces";
   }
-  if (value.starts_with('.') || value.ends_with('.') || value.find("..") != value.npos) return "must not have an empty part between its dots";
+  if (value.starts_with('.') || value.ends_with('.') || value.find("..") != value.npos)
+    return "must not have an empty part between its dots";
   if (value.starts_with('$')) return "must not begin with $, which is the server's own";
   if (value == "_INBOX" || value.starts_with("_INBOX.")) return "must not begin with _INBOX, which is for replies";
   return {};
@@ -152,8 +156,10 @@ std::string network(const std::string& value) {
   const auto length = parse_integer(bits, overflow);
   if (!length || bits.find_first_not_of("0123456789") != bits.npos) return shape;
   std::array<unsigned char, sizeof(in6_addr)> bytes;
-  if (inet_pton(AF_INET, address.c_str(), bytes.data()) == 1) return *length <= 32 ? "" : "the prefix length must be between 0 and 32";
-  if (inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1) return *length <= 128 ? "" : "the prefix length must be between 0 and 128";
+  if (inet_pton(AF_INET, address.c_str(), bytes.data()) == 1)
+    return *length <= 32 ? "" : "the prefix length must be between 0 and 32";
+  if (inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1)
+    return *length <= 128 ? "" : "the prefix length must be between 0 and 128";
   return shape;
 }
 
@@ -176,9 +182,12 @@ std::string webhook_url(const std::string& value) {
   for (const char c : value)
     if (!is_printable_ascii(c)) return "must be printable ASCII without spaces: encode other characters as %XX";
   std::string_view rest = value;
-  if (rest.starts_with("http://")) rest.remove_prefix(7);
-  else if (rest.starts_with("https://")) rest.remove_prefix(8);
-  else return "must begin with http:// or https://";
+  if (rest.starts_with("http://"))
+    rest.remove_prefix(7);
+  else if (rest.starts_with("https://"))
+    rest.remove_prefix(8);
+  else
+    return "must begin with http:// or https://";
   rest = rest.substr(0, rest.find_first_of("/?#"));
   if (const auto at = rest.rfind('@'); at != rest.npos) rest.remove_prefix(at + 1);
   Authority authority;
@@ -198,7 +207,7 @@ bool leaves_loopback(const std::string& endpoints) {
     Authority authority;
     if (!take_apart(std::string_view(endpoint).substr(6), authority).empty()) return true;  // *
     in_addr v4;
-    const bool loopback = authority.bracketed ? authority.host == "::1"
+    const bool loopback = authority.bracketed                                    ? authority.host == "::1"
                           : inet_pton(AF_INET, authority.host.c_str(), &v4) == 1 ? (ntohl(v4.s_addr) >> 24) == 127
                                                                                  : authority.host == "localhost";
     if (!loopback) return true;

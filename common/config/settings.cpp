@@ -39,7 +39,9 @@ std::string backend_as_transport(const std::string& backend) {
 const std::string& Settings::text(std::string_view key) const { return typed<std::string>(at(key), key); }
 std::int64_t Settings::integer(std::string_view key) const { return typed<std::int64_t>(at(key), key); }
 bool Settings::flag(std::string_view key) const { return typed<bool>(at(key), key); }
-const std::vector<std::string>& Settings::list(std::string_view key) const { return typed<std::vector<std::string>>(at(key), key); }
+const std::vector<std::string>& Settings::list(std::string_view key) const {
+  return typed<std::vector<std::string>>(at(key), key);
+}
 std::string Settings::origin(std::string_view key) const {
   const auto found = values_.find(key);
   return found == values_.end() ? "default" : found->second.origin;
@@ -53,12 +55,16 @@ class SettingsLoader {
   Settings load() {
     bool readable = true;
     if (texts_.observer_text) {
-      if (const auto document = parse_document(*texts_.observer_text, texts_.observer_file, mistakes_)) observer_file(*document);
-      else readable = false;
+      if (const auto document = parse_document(*texts_.observer_text, texts_.observer_file, mistakes_))
+        observer_file(*document);
+      else
+        readable = false;
     }
     if (texts_.app_text) {
-      if (const auto document = parse_document(*texts_.app_text, texts_.app_file, mistakes_)) app_file(*document);
-      else readable = false;
+      if (const auto document = parse_document(*texts_.app_text, texts_.app_file, mistakes_))
+        app_file(*document);
+      else
+        readable = false;
     }
     environment();
     if (readable) {
@@ -79,8 +85,10 @@ class SettingsLoader {
         return true;
       }
       if (path == "observers") {
-        if (node.kind == Node::Kind::array) settings_.observers_ = read_observers(node, observers);
-        else reader.mistake(node, path, "write [[observers]] for an observer; [observers] belongs in " + texts_.app_file);
+        if (node.kind == Node::Kind::array)
+          settings_.observers_ = read_observers(node, observers);
+        else
+          reader.mistake(node, path, "write [[observers]] for an observer; [observers] belongs in " + texts_.app_file);
         return true;
       }
       if (path == "email" || path == "redis") {
@@ -103,16 +111,18 @@ class SettingsLoader {
   void moved_table(Reader& reader, const std::string& path, const Node& table) {
     for (const auto& [name, node] : table.members) {
       const std::string inner = path + "." + name;
-      if (const auto home = moved_to(inner); !home.empty()) reader.mistake(node, inner, "has moved: write it as " + std::string(home));
-      else reader.mistake(node, inner, "unknown key; the nearest known one is " + nearest(Home::observer_file, inner, false));
+      if (const auto home = moved_to(inner); !home.empty())
+        reader.mistake(node, inner, "has moved: write it as " + std::string(home));
+      else
+        reader.mistake(node, inner, "unknown key; the nearest known one is " + nearest(Home::observer_file, inner, false));
     }
   }
 
   void app_file(const Node& document) {
     Reader reader(texts_.app_file, Home::app_file, texts_.environment, texts_.users, mistakes_);
     // The file is FraiseQL's; only these are ours.
-    static constexpr std::string_view passed_over[] = {"observers.enabled", "observers.redis_url", "observers.handlers", "observers.runtime",
-                                                       "observers.pool"};
+    static constexpr std::string_view passed_over[] = {"observers.enabled", "observers.redis_url", "observers.handlers",
+                                                       "observers.runtime", "observers.pool"};
     reader.read(document, "", settings_.values_, [&](const std::string& path, const Node& node) {
       if (path == "observers") {
         if (node.kind == Node::Kind::array) reader.mistake(node, path, "[[observers]] belongs in " + texts_.observer_file);
@@ -122,7 +132,8 @@ class SettingsLoader {
       for (const std::string_view theirs : passed_over)
         if (path == theirs) return true;
       // Its value is of no use when the other file or the environment has one, and may name variables that are not set.
-      if (path == "observers.nats_url") return settings_.has("transport.nats.url") || texts_.environment.contains("FRAISEQL_NATS_URL");
+      if (path == "observers.nats_url")
+        return settings_.has("transport.nats.url") || texts_.environment.contains("FRAISEQL_NATS_URL");
       return path != "database.url" && !path.starts_with("observers.");
     });
   }
@@ -139,13 +150,16 @@ class SettingsLoader {
     const std::string origin = "environment:" + std::string(key.variable);
     if (key.later) return mistakes_.add(origin, key.name, "not supported yet");
     auto value = value_of(key, found->second);
-    if (value) settings_.values_[std::string(key.name)] = Setting{std::move(value).value(), origin};
-    else mistakes_.add(origin, key.name, value.error().what);
+    if (value)
+      settings_.values_[std::string(key.name)] = Setting{std::move(value).value(), origin};
+    else
+      mistakes_.add(origin, key.name, value.error().what);
   }
 
   /// A misspelt variable would be passed over in silence; but FraiseQL has variables of its own, so it is no error.
   void look_for_slips(const std::string& name) {
-    for (const char* ours : {"FRAISEQL_NATS_", "FRAISEQL_BRIDGE_", "FRAISEQL_HEALTH_", "FRAISEQL_STATUS_", "FRAISEQL_OBSERVER_"}) {
+    for (const char* ours :
+         {"FRAISEQL_NATS_", "FRAISEQL_BRIDGE_", "FRAISEQL_HEALTH_", "FRAISEQL_STATUS_", "FRAISEQL_OBSERVER_"}) {
       if (!name.starts_with(ours)) continue;
       for (const Key& key : keys(Home::observer_file))
         if (key.variable == name) return;
@@ -181,13 +195,14 @@ class SettingsLoader {
   void together() {
     const Settings& s = settings_;
     if (s.has("observers.backend") && s.transport() != backend_as_transport(s.text("observers.backend")))
-      mistake("transport.transport", "transport is " + s.transport() + ", but [observers] backend is " + s.text("observers.backend") + " (" +
-                                         s.origin("observers.backend") + ")");
+      mistake("transport.transport", "transport is " + s.transport() + ", but [observers] backend is " +
+                                         s.text("observers.backend") + " (" + s.origin("observers.backend") + ")");
     const bool nats = s.transport() == "nats";
     if (s.run_bridge() && !nats) mistake("transport.run_bridge", "run_bridge=true requires transport=nats");
     if (nats && s.text("transport.nats.url").empty()) mistake("transport.nats.url", "NATS transport requires nats.url to be set");
     if (subjects_overlap(s.text("transport.nats.subject_prefix"), s.text("transport.nats.dlq_subject_prefix")))
-      mistake(s.origin("transport.nats.dlq_subject_prefix") == "default" ? "transport.nats.subject_prefix" : "transport.nats.dlq_subject_prefix",
+      mistake(s.origin("transport.nats.dlq_subject_prefix") == "default" ? "transport.nats.subject_prefix"
+                                                                         : "transport.nats.dlq_subject_prefix",
               "nats.dlq_subject_prefix must be neither under nor above nats.subject_prefix");
     authentication();
     if (!s.flag("health.status_allow_insecure") && leaves_loopback(s.text("health.status_endpoint")))

@@ -39,7 +39,9 @@ std::string bare_url(std::string_view url) {
 std::string bare_keywords(std::string_view text) {
   std::string out;
   std::size_t at = 0;
-  const auto skip_blanks = [&] { while (at < text.size() && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n')) ++at; };
+  const auto skip_blanks = [&] {
+    while (at < text.size() && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n')) ++at;
+  };
   while (skip_blanks(), at < text.size()) {
     const auto equals = text.find('=', at);
     if (equals == text.npos) break;
@@ -120,7 +122,8 @@ HealthConfig health_config(const Settings& s) {
 }
 
 BridgeConfig bridge_config(const Settings& s) {
-  if (!s.run_bridge()) refuse(s.origin("transport.run_bridge"), "transport.run_bridge", "is false: pg2nats-bridge shall not run here");
+  if (!s.run_bridge())
+    refuse(s.origin("transport.run_bridge"), "transport.run_bridge", "is false: pg2nats-bridge shall not run here");
   BridgeConfig bridge;
   bridge.database_url = database_url(s);
   bridge.nats = nats_config(s);
@@ -137,8 +140,10 @@ BridgeConfig bridge_config(const Settings& s) {
 }
 
 ExecutorConfig executor_config(const Settings& s) {
-  if (!s.run_executors()) refuse(s.origin("transport.run_executors"), "transport.run_executors", "is false: executors shall not run here");
-  if (s.transport() != "nats") refuse(s.origin("transport.transport"), "transport.transport", s.transport() + ": not supported yet");
+  if (!s.run_executors())
+    refuse(s.origin("transport.run_executors"), "transport.run_executors", "is false: executors shall not run here");
+  if (s.transport() != "nats")
+    refuse(s.origin("transport.transport"), "transport.transport", s.transport() + ": not supported yet");
   ExecutorConfig executor;
   executor.nats = nats_config(s);
   executor.health = health_config(s);
@@ -153,8 +158,8 @@ ExecutorConfig executor_config(const Settings& s) {
 
 std::vector<std::string> startup_lines(const Settings& s) {
   if (s.transport() != "nats") return {"[observers] transport: " + s.transport(), "[observers] JetStream enabled: false"};
-  return {"[observers] transport: nats (" + without_credentials(s.text("transport.nats.url")) + ")", "[observers] JetStream enabled: true",
-          "[observers] stream: " + s.text("transport.nats.stream_name")};
+  return {"[observers] transport: nats (" + without_credentials(s.text("transport.nats.url")) + ")",
+          "[observers] JetStream enabled: true", "[observers] stream: " + s.text("transport.nats.stream_name")};
 }
 
 void log_startup(const Settings& settings) {

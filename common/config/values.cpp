@@ -27,18 +27,26 @@ std::string shown(std::string_view value) { return std::string(value.size() > 40
 
 std::string_view expected(Type type) {
   switch (type) {
-    case Type::flag: return "true or false";
-    case Type::integer: return "an integer";
-    case Type::duration: return "a duration in quotes, such as \"500ms\", \"30s\" or \"2m\"";
-    case Type::list: return "an array of strings";
-    case Type::pairs: return "a table of strings";
+    case Type::flag:
+      return "true or false";
+    case Type::integer:
+      return "an integer";
+    case Type::duration:
+      return "a duration in quotes, such as \"500ms\", \"30s\" or \"2m\"";
+    case Type::list:
+      return "an array of strings";
+    case Type::pairs:
+      return "a table of strings";
     case Type::text:
-    case Type::choice: break;
+    case Type::choice:
+      break;
   }
   return "a string";
 }
 
-Error wrong_type(const Key& key, std::string_view got) { return Error{"expected " + std::string(expected(key.rule.type)) + ", got " + std::string(got)}; }
+Error wrong_type(const Key& key, std::string_view got) {
+  return Error{"expected " + std::string(expected(key.rule.type)) + ", got " + std::string(got)};
+}
 
 Result<Value> checked_integer(const Key& key, std::int64_t number) {
   const Rule& rule = key.rule;
@@ -68,7 +76,8 @@ Result<Value> checked_choice(const Key& key, const std::string& text) {
 
 Result<Value> checked_duration(const Key& key, const std::string& text) {
   const auto duration = parse_duration(text);
-  if (!duration) return Error{"expected a duration such as 500ms, 30s or 2m; got " + (text.empty() ? "an empty text" : shown(text))};
+  if (!duration)
+    return Error{"expected a duration such as 500ms, 30s or 2m; got " + (text.empty() ? "an empty text" : shown(text))};
   return checked_integer(key, *duration);
 }
 
@@ -102,9 +111,12 @@ Result<std::string> expand(const std::string& text, const Environment& environme
     const std::string_view name = inside.substr(0, colon);
     if (!is_name(name)) return Error{"${" + shown(name) + "}: not the name of a variable; a literal ${ is written $${"};
     const auto found = environment.find(name);
-    if (found != environment.end() && !(colon != inside.npos && found->second.empty())) out += found->second;
-    else if (colon != inside.npos) out += inside.substr(colon + 2);
-    else return Error{"unset variable " + std::string(name) + "; in a template write {{ " + std::string(name) + " }}"};
+    if (found != environment.end() && !(colon != inside.npos && found->second.empty()))
+      out += found->second;
+    else if (colon != inside.npos)
+      out += inside.substr(colon + 2);
+    else
+      return Error{"unset variable " + std::string(name) + "; in a template write {{ " + std::string(name) + " }}"};
     at += end + 1;
   }
   return out;
@@ -189,11 +201,16 @@ Result<Value> value_of(const Key& key, const std::string& text) {
       if (overflow) return Error{range_message(key, key.rule.least, key.rule.most, !negative)};
       return wrong_type(key, text.empty() ? "an empty text" : shown(text));
     }
-    case Type::text: return checked_text(key, text);
-    case Type::choice: return checked_choice(key, text);
-    case Type::duration: return checked_duration(key, text);
-    case Type::list: return text.empty() ? Result<Value>(Value{std::vector<std::string>{}}) : checked_list(key, split_list(text));
-    case Type::pairs: break;
+    case Type::text:
+      return checked_text(key, text);
+    case Type::choice:
+      return checked_choice(key, text);
+    case Type::duration:
+      return checked_duration(key, text);
+    case Type::list:
+      return text.empty() ? Result<Value>(Value{std::vector<std::string>{}}) : checked_list(key, split_list(text));
+    case Type::pairs:
+      break;
   }
   return Error{"cannot be set in the environment"};
 }

@@ -38,7 +38,8 @@ BOOST_AUTO_TEST_CASE(the_documented_examples_load_unchanged) {
   BOOST_TEST(executor.warnings().empty());
   const BridgeConfig bridge = bridge_config(settings(file_of("bridge.toml"), nats_url, file_of("app.toml")));
   BOOST_TEST(bridge.nats.url == "nats://localhost:4222");
-  BOOST_TEST(executor_config(settings(file_of("minimal.toml"), nats_url, file_of("app.toml"))).nats.url == "nats://localhost:4222");
+  BOOST_TEST(executor_config(settings(file_of("minimal.toml"), nats_url, file_of("app.toml"))).nats.url ==
+             "nats://localhost:4222");
   BOOST_TEST(settings(file_of("minimal.toml")).transport() == "postgres");
   BOOST_CHECK_NO_THROW(settings(file_of("executor.toml"), nats_url));
   BOOST_CHECK_NO_THROW(settings(file_of("bridge.toml"), nats_url));
@@ -87,9 +88,11 @@ BOOST_AUTO_TEST_CASE(what_would_crash_the_parser_does_not_reach_it) {
 }
 
 BOOST_AUTO_TEST_CASE(characters_outside_of_ascii_are_welcome_in_values_and_comments) {
-  const Settings s = settings("# \xC3\xA4\n[transport.bridge] # '\xC3\xA4' = 1\ntransport_name = \"\"\"\xC3\xA4 \"x\" \\\"\"\"\"\nchain = 'on'");
+  const Settings s =
+      settings("# \xC3\xA4\n[transport.bridge] # '\xC3\xA4' = 1\ntransport_name = \"\"\"\xC3\xA4 \"x\" \\\"\"\"\"\nchain = 'on'");
   BOOST_TEST(s.text("transport.bridge.transport_name") == "\xC3\xA4 \"x\" \"");
-  BOOST_TEST(settings("[[observers]]\nname = 'a'\nentity = \"\xC3\xA4\"\nactions = [{type = 'log'}]").observers()[0].entity == "\xC3\xA4");
+  BOOST_TEST(settings("[[observers]]\nname = 'a'\nentity = \"\xC3\xA4\"\nactions = [{type = 'log'}]").observers()[0].entity ==
+             "\xC3\xA4");
 }
 
 BOOST_AUTO_TEST_CASE(control_characters_of_a_key_do_not_break_the_line) {
@@ -106,9 +109,11 @@ BOOST_AUTO_TEST_CASE(one_unreadable_file_does_not_hide_the_mistakes_of_the_other
 BOOST_AUTO_TEST_CASE(files_that_cannot_be_read_are_named) {
   const TempDir directory;
   const std::string missing = directory / "missing.toml";
-  BOOST_TEST(complaint([&] { load(Sources{.observer_file = missing, .app_file = {}}); }) == missing + ":1: file: cannot be read: No such file or directory");
+  BOOST_TEST(complaint([&] { load(Sources{.observer_file = missing, .app_file = {}}); }) ==
+             missing + ":1: file: cannot be read: No such file or directory");
   const std::string itself = directory.path();
-  BOOST_TEST(complaint([&] { load(Sources{.observer_file = {}, .app_file = itself}); }) == itself + ":1: file: cannot be read: Is a directory");
+  BOOST_TEST(complaint([&] { load(Sources{.observer_file = {}, .app_file = itself}); }) ==
+             itself + ":1: file: cannot be read: Is a directory");
   const std::string file = directory.file("x.toml", "[transport.bridge]\nbatch_size = 0\n");
   BOOST_TEST(complaint([&] { load(Sources{.observer_file = file, .app_file = {}}); }) ==
              file + ":2: transport.bridge.batch_size: bridge.batch_size must be between 1 and 10000");
@@ -135,11 +140,14 @@ BOOST_AUTO_TEST_CASE(the_locale_changes_nothing) {
 
 // Broken files of every kind: either settings come of it, or ConfigError; nothing else, and no crash.
 BOOST_AUTO_TEST_CASE(random_damage_ends_in_settings_or_in_one_clear_error) {
-  const std::string whole = file_of("executor.toml") +
-                            "[[observers]]\nname = 'a'\n[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a'\nheaders = { a = 'b' }\n"
-                            "[observers.retry]\nmax_attempts = 2\n";
-  static constexpr std::string_view pieces[] = {"[", "]", "[[", "]]", "=", "= 1", "\"", "'", "\"\"\"", "'''", ".", ",", "{", "}", "#", "\n", "\r", "\\", "\\u00e4",
-                                                "\xC3\xA4", "\xff", "${", "}", "$", "-", "_", "0x", "1e9", "nan", "inf", "true", "1979-05-27", "07:32", "\t", "a"};
+  const std::string whole =
+      file_of("executor.toml") +
+      "[[observers]]\nname = 'a'\n[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a'\nheaders = { a = 'b' }\n"
+      "[observers.retry]\nmax_attempts = 2\n";
+  static constexpr std::string_view pieces[] = {
+      "[", "]", "[[", "]]",  "=",   "= 1", "\"",      "'",          "\"\"\"", "'''", ".", ",",
+      "{", "}", "#",  "\n",  "\r",  "\\",  "\\u00e4", "\xC3\xA4",   "\xff",   "${",  "}", "$",
+      "-", "_", "0x", "1e9", "nan", "inf", "true",    "1979-05-27", "07:32",  "\t",  "a"};
   std::mt19937 dice(20240115);
   const auto below = [&](std::size_t limit) { return std::uniform_int_distribution<std::size_t>(0, limit - 1)(dice); };
   int fine = 0;
@@ -148,9 +156,15 @@ BOOST_AUTO_TEST_CASE(random_damage_ends_in_settings_or_in_one_clear_error) {
     for (std::size_t change = 0, changes = 1 + below(4); change < changes; ++change) {
       const std::size_t at = below(text.size());
       switch (below(3)) {
-        case 0: text.erase(at, 1 + below(12)); break;
-        case 1: text.insert(at, pieces[below(std::size(pieces))]); break;
-        default: text.replace(at, 1, pieces[below(std::size(pieces))]); break;
+        case 0:
+          text.erase(at, 1 + below(12));
+          break;
+        case 1:
+          text.insert(at, pieces[below(std::size(pieces))]);
+          break;
+        default:
+          text.replace(at, 1, pieces[below(std::size(pieces))]);
+          break;
       }
     }
     try {

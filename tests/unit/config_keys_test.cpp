@@ -138,7 +138,8 @@ BOOST_AUTO_TEST_CASE(the_environment_wins_over_the_observer_file_and_that_over_t
   BOOST_TEST(settings("", {}, app).text("transport.nats.url") == "nats://app");
   BOOST_TEST(settings("", {}, app).origin("transport.nats.url") == "a:2");
   BOOST_TEST(settings("[transport.nats]\nurl = 'nats://file'", {}, app).text("transport.nats.url") == "nats://file");
-  const Settings s = settings("[transport.nats]\nurl = 'nats://file'", {{"FRAISEQL_NATS_URL", "nats://env"}, {"DATABASE_URL", "host=env"}}, app);
+  const Settings s =
+      settings("[transport.nats]\nurl = 'nats://file'", {{"FRAISEQL_NATS_URL", "nats://env"}, {"DATABASE_URL", "host=env"}}, app);
   BOOST_TEST(s.text("transport.nats.url") == "nats://env");
   BOOST_TEST(s.origin("transport.nats.url") == "environment:FRAISEQL_NATS_URL");
   BOOST_TEST(database_url(s) == "host=env");
@@ -146,11 +147,14 @@ BOOST_AUTO_TEST_CASE(the_environment_wins_over_the_observer_file_and_that_over_t
 }
 
 BOOST_AUTO_TEST_CASE(a_value_that_the_environment_overrides_is_not_even_expanded) {
-  BOOST_TEST(mistakes("[transport.nats]\nurl = '${NATS_URL}'", {{"FRAISEQL_NATS_URL", "nats://env"}}, "[observers]\nnats_url = '${NATS_URL}'") == "");
+  BOOST_TEST(mistakes("[transport.nats]\nurl = '${NATS_URL}'", {{"FRAISEQL_NATS_URL", "nats://env"}},
+                      "[observers]\nnats_url = '${NATS_URL}'") == "");
 }
 
 BOOST_AUTO_TEST_CASE(lists_and_flags_come_from_the_environment_too) {
-  const Settings s = settings("", {{"FRAISEQL_ALLOW_NETWORKS", "10.0.0.0/8, 192.168.0.0/16"}, {"FRAISEQL_NATS_RUN_EXECUTORS", "0"}, {"FRAISEQL_BRIDGE_NOTIFY_CHANNEL", ""}});
+  const Settings s = settings("", {{"FRAISEQL_ALLOW_NETWORKS", "10.0.0.0/8, 192.168.0.0/16"},
+                                   {"FRAISEQL_NATS_RUN_EXECUTORS", "0"},
+                                   {"FRAISEQL_BRIDGE_NOTIFY_CHANNEL", ""}});
   BOOST_TEST(s.list("security.allow_networks").size() == 2u);
   BOOST_TEST(!s.run_executors());
   BOOST_TEST(s.text("transport.bridge.notify_channel") == "");
@@ -159,7 +163,8 @@ BOOST_AUTO_TEST_CASE(lists_and_flags_come_from_the_environment_too) {
 
 BOOST_AUTO_TEST_CASE(variables_are_replaced_after_parsing_and_once) {
   const auto name = [](const std::string& value, Environment environment) {
-    return settings("[transport.bridge]\ntransport_name = '" + value + "'", std::move(environment)).text("transport.bridge.transport_name");
+    return settings("[transport.bridge]\ntransport_name = '" + value + "'", std::move(environment))
+        .text("transport.bridge.transport_name");
   };
   BOOST_TEST(name("${A}", {{"A", "\"] x = 1"}}) == "\"] x = 1");
   BOOST_TEST(name("a${A}b${B}", {{"A", "${B}"}, {"B", "2"}}) == "a${B}b2");
@@ -174,8 +179,10 @@ BOOST_AUTO_TEST_CASE(a_program_needs_only_the_variables_of_its_own_keys) {
   const std::string app = "[database]\nurl = '${DATABASE}'";
   BOOST_CHECK_NO_THROW(settings("", {}, app, for_healthd));
   BOOST_CHECK_NO_THROW(settings("", {}, app, for_executor));
-  BOOST_TEST(complaint([&] { settings("", {}, app, for_bridge); }) == "a:2: database.url: unset variable DATABASE; in a template write {{ DATABASE }}");
-  const std::string hook = "[[observers]]\n[[observers.actions]]\ntype = 'webhook'\nurl_env = 'HOOK'\nheaders = { A = '${TOKEN}' }";
+  BOOST_TEST(complaint([&] { settings("", {}, app, for_bridge); }) ==
+             "a:2: database.url: unset variable DATABASE; in a template write {{ DATABASE }}");
+  const std::string hook =
+      "[[observers]]\n[[observers.actions]]\ntype = 'webhook'\nurl_env = 'HOOK'\nheaders = { A = '${TOKEN}' }";
   BOOST_CHECK_NO_THROW(settings(hook, {}, "", for_bridge));
   BOOST_CHECK_THROW(settings(hook, {}, "", for_executor), ConfigError);
 }
@@ -188,26 +195,31 @@ BOOST_AUTO_TEST_CASE(the_backend_of_the_app_file_stands_in_for_the_transport) {
   BOOST_TEST(mistakes("[transport]\ntransport = 'nats'", {}, "[observers]\nbackend = 'postgresql'") ==
              "o:2: transport.transport: transport is nats, but [observers] backend is postgresql (a:2)");
   BOOST_TEST(mistakes("", {{"FRAISEQL_OBSERVER_TRANSPORT", "nats"}}, "[observers]\nbackend = 'postgres'") ==
-             "environment:FRAISEQL_OBSERVER_TRANSPORT: transport.transport: transport is nats, but [observers] backend is postgres (a:2)");
+             "environment:FRAISEQL_OBSERVER_TRANSPORT: transport.transport: transport is nats, but [observers] backend is "
+             "postgres (a:2)");
   BOOST_TEST(mistakes("", {}, "[observers]\nbackend = 'redis'") ==
              "a:2: observers.backend: must be one of postgres, postgresql, nats, in_memory, in-memory; got redis");
 }
 
 BOOST_AUTO_TEST_CASE(a_program_that_shall_not_run_is_refused) {
-  BOOST_TEST(complaint([] { bridge_config(load(SourceTexts{})); }) == "default: transport.run_bridge: is false: pg2nats-bridge shall not run here");
+  BOOST_TEST(complaint([] { bridge_config(load(SourceTexts{})); }) ==
+             "default: transport.run_bridge: is false: pg2nats-bridge shall not run here");
   BOOST_TEST(complaint([] { executor_config(settings("[transport]\nrun_executors = false")); }) ==
              "o:2: transport.run_executors: is false: executors shall not run here");
-  BOOST_TEST(complaint([] { executor_config(load(SourceTexts{})); }) == "default: transport.transport: postgres: not supported yet");
+  BOOST_TEST(complaint([] { executor_config(load(SourceTexts{})); }) ==
+             "default: transport.transport: postgres: not supported yet");
   BOOST_TEST(complaint([] { executor_config(settings("[transport]\ntransport = 'in_memory'")); }) ==
              "o:2: transport.transport: in_memory: not supported yet");
-  BOOST_TEST(complaint([] { bridge_config(settings(nats)); }) == "a:1: database.url: is not set: set DATABASE_URL, or url in [database]");
+  BOOST_TEST(complaint([] { bridge_config(settings(nats)); }) ==
+             "a:1: database.url: is not set: set DATABASE_URL, or url in [database]");
 }
 
 BOOST_AUTO_TEST_CASE(start_says_where_it_connects_without_user_and_password) {
   BOOST_TEST(startup_lines(settings("[transport]\ntransport = 'nats'")) ==
-             (std::vector<std::string>{"[observers] transport: nats (nats://localhost:4222)", "[observers] JetStream enabled: true",
-                                       "[observers] stream: fraiseql_events"}));
-  BOOST_TEST(startup_lines(settings("[transport]\ntransport='nats'\n[transport.nats]\nurl = 'nats://me:secret@a:1,nats://me:secret@b:2'"))[0] ==
+             (std::vector<std::string>{"[observers] transport: nats (nats://localhost:4222)",
+                                       "[observers] JetStream enabled: true", "[observers] stream: fraiseql_events"}));
+  BOOST_TEST(startup_lines(settings(
+                 "[transport]\ntransport='nats'\n[transport.nats]\nurl = 'nats://me:secret@a:1,nats://me:secret@b:2'"))[0] ==
              "[observers] transport: nats (nats://a:1,nats://b:2)");
 }
 

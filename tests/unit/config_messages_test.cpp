@@ -39,9 +39,12 @@ const std::vector<Case> cases = {
     {"transport.nats", "subject_prefix = '$JS.API'", "must not begin with $, which is the server's own"},
     {"transport.nats", "subject_prefix = '_INBOX.x'", "must not begin with _INBOX, which is for replies"},
     {"transport.nats", "subject_prefix = 'a b'", "must be printable ASCII without spaces"},
-    {"transport.nats", "dlq_subject_prefix = 'fraiseql'", "nats.dlq_subject_prefix must be neither under nor above nats.subject_prefix"},
-    {"transport.nats", "dlq_subject_prefix = 'fraiseql.mutation'", "nats.dlq_subject_prefix must be neither under nor above nats.subject_prefix"},
-    {"transport.nats", "dlq_subject_prefix = 'fraiseql.mutation.x'", "nats.dlq_subject_prefix must be neither under nor above nats.subject_prefix"},
+    {"transport.nats", "dlq_subject_prefix = 'fraiseql'",
+     "nats.dlq_subject_prefix must be neither under nor above nats.subject_prefix"},
+    {"transport.nats", "dlq_subject_prefix = 'fraiseql.mutation'",
+     "nats.dlq_subject_prefix must be neither under nor above nats.subject_prefix"},
+    {"transport.nats", "dlq_subject_prefix = 'fraiseql.mutation.x'",
+     "nats.dlq_subject_prefix must be neither under nor above nats.subject_prefix"},
     {"transport.nats", "url = 'http://a'", "must begin with nats://"},
     {"transport.nats", "url = 'tls://a'", "tls://: not supported yet"},
     {"transport.nats", "url = 'nats://a:99999'", "port must be between 1 and 65535"},
@@ -131,10 +134,13 @@ BOOST_AUTO_TEST_CASE(with_nats_the_url_must_not_be_empty) {
 }
 
 BOOST_AUTO_TEST_CASE(keys_of_the_app_file_have_messages_too) {
-  BOOST_TEST(mistakes("", {}, "[observers]\nmax_dlq_size = 0") == "a:2: observers.max_dlq_size: max_dlq_size must be greater than zero");
-  BOOST_TEST(mistakes("", {}, "[observers]\nmax_dlq_size = -5") == "a:2: observers.max_dlq_size: max_dlq_size must be greater than zero");
+  BOOST_TEST(mistakes("", {}, "[observers]\nmax_dlq_size = 0") ==
+             "a:2: observers.max_dlq_size: max_dlq_size must be greater than zero");
+  BOOST_TEST(mistakes("", {}, "[observers]\nmax_dlq_size = -5") ==
+             "a:2: observers.max_dlq_size: max_dlq_size must be greater than zero");
   BOOST_TEST(mistakes("", {}, "[observers]\nnats_url = 'x://'") == "a:2: observers.nats_url: must begin with nats://");
-  BOOST_TEST(mistakes("", {}, "[observers]\nbackends = 'nats'") == "a:2: observers.backends: unknown key; the nearest known one is observers.backend");
+  BOOST_TEST(mistakes("", {}, "[observers]\nbackends = 'nats'") ==
+             "a:2: observers.backends: unknown key; the nearest known one is observers.backend");
   BOOST_TEST(mistakes("", {}, "[[observers]]\nname = 'x'") == "a:1: observers: [[observers]] belongs in o");
   BOOST_TEST(mistakes("", {}, "[database]\nurl = ''") == "a:2: database.url: database.url cannot be empty");
 }
@@ -146,8 +152,10 @@ BOOST_AUTO_TEST_CASE(a_password_is_not_in_the_message) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_ours_in_the_app_file_is_passed_over) {
-  BOOST_TEST(mistakes("", {}, "x = 1\n[server]\nport = '${UNSET}'\n[observers]\nenabled = 3\nredis_url = 'r'\nhandlers = []\nruntime = {}\npool = {a=1}\n"
-                              "[database]\npool_max = 5\n[clickhouse]\n") == "");
+  BOOST_TEST(mistakes("", {},
+                      "x = 1\n[server]\nport = '${UNSET}'\n[observers]\nenabled = 3\nredis_url = 'r'\nhandlers = []\nruntime = "
+                      "{}\npool = {a=1}\n"
+                      "[database]\npool_max = 5\n[clickhouse]\n") == "");
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_key_is_told_its_nearest_neighbour) {
@@ -156,13 +164,15 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_told_its_nearest_neighbour) {
   BOOST_TEST(mistakes("[transport.nats]\nack_wait_secs = 1") ==
              "o:2: transport.nats.ack_wait_secs: unknown key; the nearest known one is transport.nats.jetstream.ack_wait_secs");
   BOOST_TEST(mistakes("[bridge]\nbatch_size = 1") == "o:1: bridge: unknown table; the nearest known one is transport.bridge");
-  BOOST_TEST(mistakes("stream_name = 'x'") == "o:1: stream_name: unknown key; the nearest known one is transport.nats.stream_name");
+  BOOST_TEST(mistakes("stream_name = 'x'") ==
+             "o:1: stream_name: unknown key; the nearest known one is transport.nats.stream_name");
   BOOST_TEST(mistakes("[transport]\nnats = 1") == "o:2: transport.nats: expected a table, got an integer");
   BOOST_TEST(mistakes("[transports]\n") == "o:1: transports: unknown table; the nearest known one is transport");
 }
 
 BOOST_AUTO_TEST_CASE(older_homes_of_a_key_name_the_new_one) {
-  BOOST_TEST(mistakes("channel_capacity = 5\n[performance]\nmax_concurrency = 1\n[transport.bridge]\nchannel_capacity = 1\nmax_concurrency = 2\n"
+  BOOST_TEST(mistakes("channel_capacity = 5\n[performance]\nmax_concurrency = 1\n[transport.bridge]\nchannel_capacity = "
+                      "1\nmax_concurrency = 2\n"
                       "shutdown_timeout = '1s'") ==
              "o:1: channel_capacity: has moved: write it as executor.channel_capacity\n"
              "o:3: performance.max_concurrency: has moved: write it as executor.max_concurrency\n"
@@ -178,7 +188,8 @@ BOOST_AUTO_TEST_CASE(tables_of_fraiseql_without_a_meaning_here_get_one_warning_e
 }
 
 BOOST_AUTO_TEST_CASE(tables_whose_work_does_not_exist_yet_are_refused) {
-  BOOST_TEST(mistakes("[email]\nhost = 'h'\n[redis]\nurl = 'r'") == "o:1: email: not supported yet\no:3: redis: not supported yet");
+  BOOST_TEST(mistakes("[email]\nhost = 'h'\n[redis]\nurl = 'r'") ==
+             "o:1: email: not supported yet\no:3: redis: not supported yet");
 }
 
 BOOST_AUTO_TEST_CASE(a_misspelt_variable_of_ours_is_told_of) {
@@ -187,17 +198,20 @@ BOOST_AUTO_TEST_CASE(a_misspelt_variable_of_ours_is_told_of) {
 }
 
 BOOST_AUTO_TEST_CASE(wrong_variables_name_themselves) {
-  BOOST_TEST(mistakes("", {{"FRAISEQL_BRIDGE_BATCH_SIZE", "0"}}) ==
-             "environment:FRAISEQL_BRIDGE_BATCH_SIZE: transport.bridge.batch_size: bridge.batch_size must be between 1 and 10000");
-  BOOST_TEST(mistakes("", {{"FRAISEQL_BRIDGE_BATCH_SIZE", "9223372036854775808"}}) ==
-             "environment:FRAISEQL_BRIDGE_BATCH_SIZE: transport.bridge.batch_size: bridge.batch_size must be between 1 and 10000");
+  BOOST_TEST(
+      mistakes("", {{"FRAISEQL_BRIDGE_BATCH_SIZE", "0"}}) ==
+      "environment:FRAISEQL_BRIDGE_BATCH_SIZE: transport.bridge.batch_size: bridge.batch_size must be between 1 and 10000");
+  BOOST_TEST(
+      mistakes("", {{"FRAISEQL_BRIDGE_BATCH_SIZE", "9223372036854775808"}}) ==
+      "environment:FRAISEQL_BRIDGE_BATCH_SIZE: transport.bridge.batch_size: bridge.batch_size must be between 1 and 10000");
   BOOST_TEST(mistakes("", {{"FRAISEQL_NATS_MAX_MSGS", "-9223372036854775809"}}) ==
              "environment:FRAISEQL_NATS_MAX_MSGS: transport.nats.jetstream.max_msgs: jetstream.max_msgs must be > 0");
   BOOST_TEST(mistakes("", {{"FRAISEQL_MAX_CONCURRENCY", "1e400"}}) ==
              "environment:FRAISEQL_MAX_CONCURRENCY: executor.max_concurrency: expected an integer, got 1e400");
   BOOST_TEST(mistakes("", {{"FRAISEQL_NATS_ENABLE_BRIDGE", ""}}) ==
              "environment:FRAISEQL_NATS_ENABLE_BRIDGE: transport.run_bridge: expected true or false, got an empty text");
-  BOOST_TEST(mistakes("", {{"FRAISEQL_NATS_TLS_CA", "f"}}) == "environment:FRAISEQL_NATS_TLS_CA: transport.nats.tls_ca: not supported yet");
+  BOOST_TEST(mistakes("", {{"FRAISEQL_NATS_TLS_CA", "f"}}) ==
+             "environment:FRAISEQL_NATS_TLS_CA: transport.nats.tls_ca: not supported yet");
   BOOST_TEST(mistakes("", {{"FRAISEQL_BRIDGE_TRANSPORT_NAME", "\xff"}}) ==
              "environment:FRAISEQL_BRIDGE_TRANSPORT_NAME: transport.bridge.transport_name: is not valid UTF-8");
 }
@@ -230,15 +244,16 @@ BOOST_AUTO_TEST_CASE(variables_in_values_that_cannot_be_replaced_are_named) {
 }
 
 BOOST_AUTO_TEST_CASE(all_mistakes_are_told_at_once) {
-  BOOST_TEST(mistakes("[transport]\nrun_bridge = true\n[transport.bridge]\nbatch_size = 0\nchains = 1\n[[observers]]\nentity = 7\n",
-                      {{"FRAISEQL_NATS_MAX_DELIVER", "0"}}, "[observers]\nmax_dlq_size = 0\n") ==
-             "o:4: transport.bridge.batch_size: bridge.batch_size must be between 1 and 10000\n"
-             "o:5: transport.bridge.chains: unknown key; the nearest known one is transport.bridge.chain\n"
-             "o:7: observers.entity: expected a string, got an integer\n"
-             "o:6: observers.actions: an observer needs at least one [[observers.actions]]\n"
-             "a:2: observers.max_dlq_size: max_dlq_size must be greater than zero\n"
-             "environment:FRAISEQL_NATS_MAX_DELIVER: transport.nats.jetstream.max_deliver: jetstream.max_deliver must be > 0\n"
-             "o:2: transport.run_bridge: run_bridge=true requires transport=nats");
+  BOOST_TEST(
+      mistakes("[transport]\nrun_bridge = true\n[transport.bridge]\nbatch_size = 0\nchains = 1\n[[observers]]\nentity = 7\n",
+               {{"FRAISEQL_NATS_MAX_DELIVER", "0"}}, "[observers]\nmax_dlq_size = 0\n") ==
+      "o:4: transport.bridge.batch_size: bridge.batch_size must be between 1 and 10000\n"
+      "o:5: transport.bridge.chains: unknown key; the nearest known one is transport.bridge.chain\n"
+      "o:7: observers.entity: expected a string, got an integer\n"
+      "o:6: observers.actions: an observer needs at least one [[observers.actions]]\n"
+      "a:2: observers.max_dlq_size: max_dlq_size must be greater than zero\n"
+      "environment:FRAISEQL_NATS_MAX_DELIVER: transport.nats.jetstream.max_deliver: jetstream.max_deliver must be > 0\n"
+      "o:2: transport.run_bridge: run_bridge=true requires transport=nats");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -23,7 +23,8 @@ struct Case {
 
 const std::vector<Case> cases = {
     {"entity = ''\n" + log_action, "o:2: observers.entity: observers.entity cannot be empty"},
-    {"event_type = 'UPSERT'\n" + log_action, "o:2: observers.event_type: must be one of INSERT, UPDATE, DELETE, CUSTOM, *; got UPSERT"},
+    {"event_type = 'UPSERT'\n" + log_action,
+     "o:2: observers.event_type: must be one of INSERT, UPDATE, DELETE, CUSTOM, *; got UPSERT"},
     {"on_failure = 'ignore'\n" + log_action, "o:2: observers.on_failure: must be one of dlq, log, alert; got ignore"},
     {"enabled = 1\n" + log_action, "o:2: observers.enabled: expected true or false, got an integer"},
     {"condition = 'total > 1'\n" + log_action, "o:2: observers.condition: not supported yet"},
@@ -49,16 +50,19 @@ const std::vector<Case> cases = {
     {"[[observers.actions]]\ntype = 'webhook'\nurl = 'http://x'\nurl_env = 'SHIPPING_HOOK'",
      "o:5: observers.actions.url_env: url and url_env are both set"},
     {"[[observers.actions]]\ntype = 'webhook'\nurl_env = 'NO_HOOK'", "o:4: observers.actions.url_env: unset variable NO_HOOK"},
-    {"[[observers.actions]]\ntype = 'webhook'\nurl = 'ftp://x'", "o:4: observers.actions.url: must begin with http:// or https://"},
+    {"[[observers.actions]]\ntype = 'webhook'\nurl = 'ftp://x'",
+     "o:4: observers.actions.url: must begin with http:// or https://"},
     {"[[observers.actions]]\ntype = 'webhook'\nurl = 'http://'", "o:4: observers.actions.url: host is missing"},
-    {"[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a:99999'", "o:4: observers.actions.url: port must be between 1 and 65535"},
+    {"[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a:99999'",
+     "o:4: observers.actions.url: port must be between 1 and 65535"},
     {"[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a b'",
      "o:4: observers.actions.url: must be printable ASCII without spaces: encode other characters as %XX"},
     {"[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a'\nmethod = 'FETCH'",
      "o:5: observers.actions.method: must be one of GET, POST, PUT, PATCH, DELETE"},
     {"[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a'\ntimeout_secs = 0",
      "o:5: observers.actions.timeout_secs: actions.timeout_secs must be between 1 and 3600"},
-    {"[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a'\nbody_template = '{}'", "o:5: observers.actions.body_template: not supported yet"},
+    {"[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a'\nbody_template = '{}'",
+     "o:5: observers.actions.body_template: not supported yet"},
     {"[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a'\nsigning_secret_env = 'S'",
      "o:5: observers.actions.signing_secret_env: not supported yet"},
     {"[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a'\nheaders = { 'Webhook-Id' = 'x' }",
@@ -69,13 +73,16 @@ const std::vector<Case> cases = {
      "o:5: observers.actions.headers.a: the value must not contain control characters, nor have more than 8192 bytes"},
     {"[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a'\nheaders = { a = 1 }",
      "o:5: observers.actions.headers: expected a table of strings, got an integer in it"},
-    {log_action + "[observers.retry]\nmax_attempts = 0", "o:5: observers.retry.max_attempts: retry.max_attempts must be between 1 and 1000"},
+    {log_action + "[observers.retry]\nmax_attempts = 0",
+     "o:5: observers.retry.max_attempts: retry.max_attempts must be between 1 and 1000"},
     {log_action + "[observers.retry]\nbackoff_strategy = 'random'",
      "o:5: observers.retry.backoff_strategy: must be one of exponential, linear, fixed; got random"},
     {log_action + "[observers.retry]\nmax_delay_ms = 99",
      "o:4: observers.retry.max_delay_ms: retry.max_delay_ms must not be below retry.initial_delay_ms"},
-    {log_action + "[observers.retry]\nmax_tries = 1", "o:5: observers.retry.max_tries: unknown key; the nearest known one is observers.retry.max_attempts"},
-    {"name = 'a'\n" + log_action + "[[observers]]\nname = 'a'\n" + log_action, "o:5: observers.name: another observer has this name: a"},
+    {log_action + "[observers.retry]\nmax_tries = 1",
+     "o:5: observers.retry.max_tries: unknown key; the nearest known one is observers.retry.max_attempts"},
+    {"name = 'a'\n" + log_action + "[[observers]]\nname = 'a'\n" + log_action,
+     "o:5: observers.name: another observer has this name: a"},
 };
 
 }  // namespace
@@ -121,7 +128,8 @@ max_delay_ms = 1000
   BOOST_TEST(o.actions[0].type == "webhook");
   BOOST_TEST(o.actions[0].url == "https://hooks.example.org/x");
   BOOST_TEST(o.actions[0].method == "PUT");
-  BOOST_CHECK(o.actions[0].headers == (std::vector<std::pair<std::string, std::string>>{{"Zulu", "1"}, {"Authorization", "Bearer t\"1"}}));
+  BOOST_CHECK(o.actions[0].headers ==
+              (std::vector<std::pair<std::string, std::string>>{{"Zulu", "1"}, {"Authorization", "Bearer t\"1"}}));
   BOOST_CHECK(o.actions[0].timeout == 5s);
   BOOST_TEST(o.actions[1].type == "log");
   BOOST_TEST(o.actions[1].level == "warn");
@@ -132,7 +140,9 @@ max_delay_ms = 1000
 }
 
 BOOST_AUTO_TEST_CASE(what_an_observer_leaves_out_has_defaults) {
-  const auto observers = settings("[[observers]]\n" + log_action + "[[observers]]\n[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a'\n").observers();
+  const auto observers =
+      settings("[[observers]]\n" + log_action + "[[observers]]\n[[observers.actions]]\ntype = 'webhook'\nurl = 'http://a'\n")
+          .observers();
   BOOST_REQUIRE(observers.size() == 2u);
   BOOST_TEST(observers[0].name == "observer-1");
   BOOST_TEST(observers[1].name == "observer-2");
@@ -148,7 +158,8 @@ BOOST_AUTO_TEST_CASE(what_an_observer_leaves_out_has_defaults) {
 }
 
 BOOST_AUTO_TEST_CASE(the_table_form_is_told_apart) {
-  BOOST_TEST(mistakes("[observers]\nbackend = 'nats'") == "o:1: observers: write [[observers]] for an observer; [observers] belongs in a");
+  BOOST_TEST(mistakes("[observers]\nbackend = 'nats'") ==
+             "o:1: observers: write [[observers]] for an observer; [observers] belongs in a");
   BOOST_TEST(mistakes("observers = ['x']") == "o:1: observers: expected a table, got a string");
 }
 

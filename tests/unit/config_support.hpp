@@ -9,7 +9,8 @@
 namespace fraiseql::test {
 
 /// Settings from the text of an observer file, an environment, and the text of an app file.
-inline Settings settings(std::string observer_file, Environment environment = {}, std::string app_file = "", unsigned users = for_everyone) {
+inline Settings settings(std::string observer_file, Environment environment = {}, std::string app_file = "",
+                         unsigned users = for_everyone) {
   SourceTexts texts;
   texts.observer_text = std::move(observer_file);
   texts.app_text = std::move(app_file);

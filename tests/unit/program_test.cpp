@@ -1,5 +1,5 @@
-#include <boost/test/unit_test.hpp>
 #include <CLI/CLI.hpp>
+#include <boost/test/unit_test.hpp>
 #include <sstream>
 #include <vector>
 
@@ -56,7 +56,8 @@ BOOST_AUTO_TEST_CASE(without_arguments_the_defaults_hold) {
 }
 
 BOOST_AUTO_TEST_CASE(every_option_arrives) {
-  const Parsed p = parse({"--config", "o.toml", "--app-config=a.toml", "--log-level", "warn", "--log-format", "json", "--instance", "e-1", "--check"});
+  const Parsed p = parse({"--config", "o.toml", "--app-config=a.toml", "--log-level", "warn", "--log-format", "json",
+                          "--instance", "e-1", "--check"});
   BOOST_TEST(!p.code.has_value());
   BOOST_TEST(p.line.sources.observer_file == "o.toml");
   BOOST_TEST(p.line.sources.app_file == "a.toml");
@@ -67,8 +68,15 @@ BOOST_AUTO_TEST_CASE(every_option_arrives) {
 }
 
 BOOST_AUTO_TEST_CASE(a_mistake_of_usage_is_one_line_and_64) {
-  for (const auto& arguments : std::vector<std::vector<const char*>>{{"--nonsense"}, {"extra"}, {"--config"}, {"--config", ""}, {"--log-level", "loud"},
-                                                                      {"--log-format", "xml"}, {"--instance", "a b"}, {"--instance", "a\nb"}, {"--check=maybe"}}) {
+  for (const auto& arguments : std::vector<std::vector<const char*>>{{"--nonsense"},
+                                                                     {"extra"},
+                                                                     {"--config"},
+                                                                     {"--config", ""},
+                                                                     {"--log-level", "loud"},
+                                                                     {"--log-format", "xml"},
+                                                                     {"--instance", "a b"},
+                                                                     {"--instance", "a\nb"},
+                                                                     {"--check=maybe"}}) {
     const Parsed p = parse(arguments);
     BOOST_TEST(p.code.value_or(-1) == 64);
     BOOST_TEST(p.out == "");
