@@ -20,6 +20,8 @@ struct General {
 /// ConfigError (78) or Unavailable (69). `general` is filled by then and outlives it.
 using Subcommand = std::function<int()> (*)(CLI::App& app, const General& general);
 
+std::function<int()> check_command(CLI::App& app, const General& general);
 std::function<int()> migrate_command(CLI::App& app, const General& general);
+std::function<int()> run_command(CLI::App& app, const General& general);
 
 }  // namespace fraiseql

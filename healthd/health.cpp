@@ -1,5 +1,6 @@
 #include "healthd/health.hpp"
 
+#include "common/log.hpp"
 #include "healthd/exposition.hpp"
 
 namespace fraiseql {
@@ -28,6 +29,22 @@ void Health::take(std::string_view frame) {
 void Health::drop(const std::string& why) {
   const std::lock_guard lock(mutex_);
   ++dropped_[why];
+}
+
+void Health::log_changes() {
+  const std::lock_guard lock(mutex_);
+  const Board::Time now = clock_now();
+  if (now - looked_ < std::chrono::seconds(1)) return;
+  looked_ = now;
+  board_.forget(now);
+  const Verdict verdict = board_.verdict(now);
+  if (verdict.level == logged_) return;
+  logged_ = verdict.level;
+  switch (verdict.level) {
+    case Level::ok: return log::info("health is ok");
+    case Level::degraded: return log::warn("health is degraded", {{"why", verdict.reasons.front().text}});
+    case Level::down: return log::error("health is down", {{"why", verdict.reasons.front().text}});
+  }
 }
 
 Level Health::level() {

@@ -19,6 +19,9 @@ class Health {
   /// Counts a frame that was not even worth reading.
   void drop(const std::string& why);
 
+  /// One log line when the verdict is no longer what it was. To be called often; looks once a second.
+  void log_changes();
+
   Level level();
   std::string health(bool verbose, Level& level);
   std::string metrics();
@@ -29,6 +32,8 @@ class Health {
   Board board_;
   Totals totals_;
   Dropped dropped_;
+  Level logged_ = Level::ok;
+  Board::Time looked_{};
 };
 
 }  // namespace fraiseql
