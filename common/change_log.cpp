@@ -121,12 +121,12 @@ void ChangeLog::check_server() {
 }
 
 void ChangeLog::prepare() {
-  postgres_.exec(sql::session);
-  postgres_.prepare("first_window", sql::first_window);
-  postgres_.prepare("next_window", sql::next_window);
-  postgres_.prepare("page", sql::page());
-  postgres_.prepare("page_with_stragglers", sql::page_with_stragglers());
-  postgres_.prepare("large_row", sql::large_row);
+  postgres_.exec(reading_sql::session);
+  postgres_.prepare("first_window", reading_sql::first_window);
+  postgres_.prepare("next_window", reading_sql::next_window);
+  postgres_.prepare("page", reading_sql::page());
+  postgres_.prepare("page_with_stragglers", reading_sql::page_with_stragglers());
+  postgres_.prepare("large_row", reading_sql::large_row);
   postgres_.prepare("save", save);
   postgres_.prepare("save_with_history", save_with_history());
 }
@@ -287,7 +287,7 @@ Page ChangeLog::page_of_window(const Place& place, int max_rows, std::size_t max
   }
   page.storage.push_back(found);
   page.rows.reserve(static_cast<std::size_t>(found.size()));
-  std::array<std::string_view, sql::column_count> column;
+  std::array<std::string_view, reading_sql::column_count> column;
   std::size_t bytes = 0;
   bool cut = false, large = false;
   for (int index = 0; index < found.size(); ++index) {
