@@ -18,10 +18,7 @@ using namespace std::chrono_literals;
 namespace {
 
 int run_bridge(const CommandLine& line, StopSignal& stop) {
-  Sources sources = line.sources;
-  sources.users = for_bridge;
-  const Settings settings = load(sources);
-  if (!settings.run_bridge()) throw ConfigError("pg2nats-bridge: transport.run_bridge is false: this configuration runs no bridge here");
+  const Settings settings = load(line.sources);
   const BridgeConfig config = bridge_config(settings);
   if (line.check) return check_bridge(config);
   log_startup(settings);
