@@ -307,14 +307,21 @@ Page ChangeLog::page_of_window(const Place& place, int max_rows, std::size_t max
     row.traceparent = column[12];
     row.tracestate = column[12].data() ? column[13] : std::string_view();
     row.changed = column[14];
-    row.data = column[17];
-    row.before = column[18];
+    row.data = column[15];
+    row.before = column[16];
+    const std::string_view lengths = column[17];  // only when the texts stayed behind
+    const auto plus = std::min(lengths.find('+'), lengths.size());
+    const std::int64_t data_length =
+        lengths.empty() ? static_cast<std::int64_t>(row.data.size()) : signed_number(lengths.substr(0, plus));
+    const std::int64_t before_length = !lengths.empty()    ? signed_number(lengths.substr(plus + 1))
+                                       : row.before.data() ? static_cast<std::int64_t>(row.before.size())
+                                                           : -1;
     // Of a DELETE only one of the two is published.
-    const bool only_before = is_delete(row.verb) && column[16].data();
-    row.data_bytes = (only_before ? 0 : length(column[15])) + length(column[16]);
+    const bool only_before = is_delete(row.verb) && before_length >= 0;
+    row.data_bytes = (only_before ? 0 : data_length) + std::max<std::int64_t>(before_length, 0);
     row.oversize = static_cast<std::size_t>(row.data_bytes) > max_data_bytes;
     if (row.oversize) row.data = row.before = {};
-    const bool left_out = !row.oversize && ((column[15].data() && !row.data.data()) || (column[16].data() && !row.before.data()));
+    const bool left_out = !row.oversize && !lengths.empty();
     large = large || left_out || row.oversize;
     const std::size_t size = row.oversize ? 0 : static_cast<std::size_t>(row.data_bytes);
     if (!page.rows.empty() && bytes + size > max_bytes) {

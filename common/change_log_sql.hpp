@@ -35,7 +35,8 @@ FROM now,
     WHERE pg_visible_in_snapshot(xid, now.s2)) AS straggling)";
 
 // What a row is made of. The inner columns are worked out once per row of the page, so that the length of the text costs no
-// second conversion. $6: longest text of a row that is sent.
+// second conversion. $6: longest text of a row that is sent; of a longer one comes only "<length of data>+<length of before>",
+// the second -1 when there is none.
 inline constexpr const char* inner_columns =
     "l.pk_entity_change_log AS pk, l.id, l.object_type, l.modification_type, l.created_at, l.object_id, l.seq, l.tenant_id, "
     "l.actor_type, l.acting_for, l.schema_version, l.extra_metadata->>'entity_key' AS entity_key, "
@@ -46,10 +47,12 @@ inline constexpr const char* inner_columns =
 inline constexpr const char* outer_columns =
     "pk, id, object_type, modification_type, created_at, object_id, seq, tenant_id, actor_type, acting_for, schema_version, "
     "entity_key, "
-    "traceparent, tracestate, changed, octet_length(data), octet_length(before), "
+    "traceparent, tracestate, changed, "
     "CASE WHEN coalesce(octet_length(data), 0) + coalesce(octet_length(before), 0) <= $6 THEN data END, "
-    "CASE WHEN coalesce(octet_length(data), 0) + coalesce(octet_length(before), 0) <= $6 THEN before END";
-inline constexpr int column_count = 19;
+    "CASE WHEN coalesce(octet_length(data), 0) + coalesce(octet_length(before), 0) <= $6 THEN before END, "
+    "CASE WHEN coalesce(octet_length(data), 0) + coalesce(octet_length(before), 0) > $6 "
+    "THEN coalesce(octet_length(data), 0) || '+' || coalesce(octet_length(before), -1) END";
+inline constexpr int column_count = 18;
 
 // $1: last pk, $2: highest pk of the window, $3: S2, $4: S1, $5: rows. No condition on the range of xact_id: with one the
 // planner could sort the whole window for each page.

@@ -80,7 +80,7 @@ void Board::follow_progress(const StatusReport& report, const StatusReport* befo
     if (report.state != "stopped") executor_ = now;
     if (grew_by(metric::events_processed) > 0) settled_ = now;
   }
-  if (const auto backlog = gauge(report, metric::backlog_size); backlog && *backlog <= 0) settled_ = now;
+  if (const auto backlog = gauge(report, metric::backlog_size); backlog && *backlog <= 0 && sees_the_pipeline(report)) settled_ = now;
   if (gauge(report, metric::leader).value_or(0) > 0) {
     if (report.state != "stopped") leader_ = now;
     const auto position = report.details.find(std::string(detail_key::position_pk));
@@ -114,7 +114,7 @@ std::optional<double> Board::newest_gauge(std::string_view name, Time now) const
   std::optional<double> value;
   Time heard{};
   for (const auto& [ignored, entry] : entries_) {
-    if (!fresh(entry, now) || (value && entry.heard < heard)) continue;
+    if (!fresh(entry, now) || !sees_the_pipeline(entry.report) || (value && entry.heard < heard)) continue;
     if (const auto one = gauge(entry.report, name)) {
       value = one;
       heard = entry.heard;

@@ -58,7 +58,8 @@ class Board {
   bool fresh(const Entry& entry, Time now) const { return now - entry.heard <= config_.stale_after; }
   const std::map<Name, Entry>& entries() const { return entries_; }
   const std::deque<Past>& past() const { return past_; }
-  /// The newest fresh report's value of a gauge without labels; the sum over all fresh ones.
+  /// The newest fresh report's value of a gauge without labels, bridges that do not lead left out; the sum over all fresh
+  /// ones.
   std::optional<double> newest_gauge(std::string_view name, Time now) const;
   double sum_of_gauge(std::string_view name, Time now) const;
 

@@ -300,6 +300,25 @@ BOOST_AUTO_TEST_CASE(gauges_are_the_newest_report_or_the_sum_and_not_of_the_sile
   BOOST_TEST(!scene.board.newest_gauge(metric::backlog_size, start + 8s));
 }
 
+BOOST_AUTO_TEST_CASE(what_a_bridge_repeats_after_it_has_lost_the_lead_is_not_believed) {
+  Scene scene{config(2, 1)};
+  scene.both(start);
+  for (int second = 1; second <= 45; ++second) {
+    StatusReport standby = scene.bridge("b-2");
+    standby.metrics.set(metric::leader, 0);
+    standby.metrics.set(metric::lag_events, 7);
+    standby.metrics.set(metric::backlog_size, 0);
+    StatusReport executor = scene.executor();
+    executor.metrics.set(metric::backlog_size, 3);
+    scene.board.record(scene.bridge(), start + second * 1s);
+    scene.board.record(executor, start + second * 1s);
+    scene.board.record(standby, start + second * 1s);
+  }
+  BOOST_TEST(scene.codes(start + 45s) == "nothing_settled");
+  BOOST_TEST(scene.board.newest_gauge(metric::lag_events, start + 45s).value() == 0);
+  BOOST_TEST(scene.board.newest_gauge(metric::backlog_size, start + 45s).value() == 3);
+}
+
 BOOST_AUTO_TEST_CASE(the_answer_has_the_documented_members_in_their_order) {
   Scene scene;
   scene.both(start);
