@@ -1,5 +1,6 @@
 #include "bridge/tail.hpp"
 
+#include <rapidjson/document.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -44,6 +45,15 @@ Origin origin_of(std::string_view reply) {
   return {number(5 + shift), number(8 + shift)};
 }
 
+// num_pending in the answer to CONSUMER.CREATE; 1 when it is not told.
+std::uint64_t pending_of(const std::string& json) {
+  rapidjson::Document answer;
+  answer.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
+  if (answer.HasParseError() || !answer.IsObject()) return 1;
+  const auto pending = answer.FindMember("num_pending");
+  return pending != answer.MemberEnd() && pending->value.IsUint64() ? pending->value.GetUint64() : 1;
+}
+
 }  // namespace
 
 Tail::Tail(const nats::Link& link, const std::string& stream, std::uint64_t after_seq) {
@@ -59,8 +69,8 @@ Tail::Tail(const nats::Link& link, const std::string& stream, std::uint64_t afte
   const auto inbox = make<nats::Inbox>("make an inbox", natsInbox_Create);
   const auto subscription = make<nats::Subscription>("subscribe", natsConnection_SubscribeSync, link.get(), inbox.get());
   const std::string next = "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + name;
-  const std::string pull = R"({"batch":)" + std::to_string(batch) + R"(,"expires":4000000000,"no_wait":true})";
-  bool done = false;
+  const std::string pull = R"({"batch":)" + std::to_string(batch) + R"(,"no_wait":true})";
+  bool done = pending_of(made.json) == 0;  // nothing to wait for
   while (!done) {
     nats::check(natsConnection_PublishRequest(link.get(), next.c_str(), inbox.get(), pull.data(), static_cast<int>(pull.size())), "pull the tail");
     for (int received = 0; received < batch;) {
