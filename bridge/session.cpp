@@ -150,8 +150,8 @@ void BridgeSession::publish_loop() {
     publisher_->tick(now);
     // More to send at once only when there is room and a page: everything else announces itself.
     const bool has_page = reader_->has_page();
-    const bool more = window_->room() && (page_ || has_page) && !publisher_->pending();
-    pollfd waiting[3] = {{publisher_->fd(), static_cast<short>(POLLIN | (publisher_->pending() ? POLLOUT : 0)), 0}, {wake_.fd, POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
+    const bool more = window_->room() && (page_ || has_page) && !publisher_->blocked();
+    pollfd waiting[3] = {{publisher_->fd(), static_cast<short>(POLLIN | (publisher_->blocked() ? POLLOUT : 0)), 0}, {wake_.fd, POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
     poll(waiting, 3, more ? 0 : window_->empty() ? 250 : 20);
     if (waiting[1].revents) {
       std::uint64_t count = 0;
@@ -163,7 +163,7 @@ void BridgeSession::publish_loop() {
 
 void BridgeSession::fill() {
   // The socket's own buffer is the limit: what it does not take now would only lie here.
-  while (window_->room() && !publisher_->pending()) {
+  while (window_->room() && !publisher_->blocked()) {
     if (!page_) {
       page_ = reader_->take();
       row_ = 0;
@@ -277,7 +277,7 @@ bool BridgeSession::settle_before_stop() {
     publisher_->flush();
     advance();
     vouch_by_stream_info(now);
-    pollfd waiting{publisher_->fd(), static_cast<short>(POLLIN | (publisher_->pending() ? POLLOUT : 0)), 0};
+    pollfd waiting{publisher_->fd(), static_cast<short>(POLLIN | (publisher_->blocked() ? POLLOUT : 0)), 0};
     if (!window_->empty()) poll(&waiting, 1, 10);
   }
   while (!reader_->saved() && Clock::now() < deadline) std::this_thread::sleep_for(1ms);

@@ -149,6 +149,7 @@ struct Publisher::Impl {
   wire::Reader reader;
   std::string out;
   std::size_t written = 0;
+  bool blocked = false;
   std::string reply_prefix;
   Clock::time_point heard = Clock::now(), pinged = Clock::now();
 
@@ -239,6 +240,7 @@ Publisher::~Publisher() = default;
 std::int64_t Publisher::max_payload() const { return impl_->info.max_payload; }
 int Publisher::fd() const { return impl_->socket.fd(); }
 bool Publisher::pending() const { return impl_->written < impl_->out.size(); }
+bool Publisher::blocked() const { return impl_->blocked; }
 const std::string& Publisher::reply_prefix() const { return impl_->reply_prefix; }
 std::string& Publisher::buffer() { return impl_->out; }
 
@@ -255,11 +257,12 @@ void Publisher::publish(std::string_view subject, const std::uint64_t* reply, st
 }
 
 void Publisher::appended() {
-  if (impl_->out.size() - impl_->written >= write_at) flush();
+  if (!impl_->blocked && impl_->out.size() - impl_->written >= write_at) flush();
 }
 
 void Publisher::flush() {
   Impl& self = *impl_;
+  self.blocked = false;
   while (self.written < self.out.size()) {
     const ssize_t sent = send(self.socket.fd(), self.out.data() + self.written, self.out.size() - self.written, MSG_NOSIGNAL);
     if (sent > 0) {
@@ -268,6 +271,7 @@ void Publisher::flush() {
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN) throw Unavailable(std::string("NATS connection: ") + std::strerror(errno));
+    self.blocked = true;
     break;
   }
   if (self.written == self.out.size()) {

@@ -26,7 +26,8 @@ class Publisher {
 
   std::int64_t max_payload() const;
   int fd() const;  ///< for the owner's poll: readable, and writable while `pending()`
-  bool pending() const;
+  bool pending() const;  ///< something is buffered
+  bool blocked() const;  ///< the socket did not take all of it: wait until it is writable
 
   /// Subject under which answers come back: reply_prefix() + number.
   const std::string& reply_prefix() const;
