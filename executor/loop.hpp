@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace fraiseql {
+
+/// The event loop of a process: descriptors, timers, and work handed over by other threads. Everything except `post`,
+/// `turns` and the destructor's caller belongs to the thread that calls `run`.
+class Loop {
+ public:
+  using Clock = std::chrono::steady_clock;
+  /// Names a timer; a default one names none, and cancelling it does nothing.
+  using Timer = std::pair<Clock::time_point, std::uint64_t>;
+
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// Calls `ready` with the epoll events while `fd` has any of `events`; replaces an earlier watch of the same fd.
+  void watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> ready);
+  void unwatch(int fd);
+
+  Timer after(Clock::duration pause, std::function<void()> due);
+  Timer at(Clock::time_point when, std::function<void()> due);
+  void cancel(Timer& timer);
+
+  /// Has `work` done on the loop's thread. From any thread.
+  void post(std::function<void()> work);
+
+  void run();  ///< until quit
+  void quit() { quit_ = true; }
+
+  /// Grows with each turn: for a watchdog. From any thread.
+  std::uint64_t turns() const { return turns_; }
+
+ private:
+  void run_timers();
+  void run_posted();
+  int pause_ms() const;
+
+  int epoll_, event_;
+  bool quit_ = false;
+  std::uint64_t next_timer_ = 1;
+  std::atomic<std::uint64_t> turns_{0};
+  std::unordered_map<int, std::shared_ptr<std::function<void(std::uint32_t)>>> watched_;
+  std::map<Timer, std::function<void()>> timers_;
+  std::mutex mutex_;
+  std::vector<std::function<void()>> posted_;
+};
+
+/// Ends the process with exit code 70 when the loop has not turned for `limit`. It counts its own seconds, so a process
+/// that was frozen as a whole is not ended when it wakes.
+class Watchdog {
+ public:
+  Watchdog(const Loop& loop, std::chrono::seconds limit);
+  ~Watchdog();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace fraiseql
