@@ -14,7 +14,7 @@ namespace fraiseql {
 namespace {
 
 using nats::ApiAnswer;
-using nats::quoted;
+using nats::json_quoted;
 using rapidjson::Document;
 using rapidjson::Value;
 
@@ -64,7 +64,7 @@ std::int64_t now_ns() {
 
 std::vector<nats::Member> bucket_stream(const NatsConfig& config) {
   using enum nats::Member::Change;
-  return {{"subjects", "[" + quoted("$KV." + Broker::bucket(config) + ".>") + "]", fixed},
+  return {{"subjects", "[" + json_quoted("$KV." + Broker::bucket(config) + ".>") + "]", fixed},
           {"retention", "\"limits\"", fixed},
           {"storage", "\"file\"", fixed},
           {"discard", "\"new\"", free},
@@ -80,7 +80,7 @@ std::vector<nats::Member> bucket_stream(const NatsConfig& config) {
 // Each consumer of the stream that ours is on takes its own advisories, and those it has taken go.
 std::vector<nats::Member> advisory_stream(const NatsConfig& config) {
   using enum nats::Member::Change;
-  return {{"subjects", "[" + quoted("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES." + config.stream_name + ".*") + "]", fixed},
+  return {{"subjects", "[" + json_quoted("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES." + config.stream_name + ".*") + "]", fixed},
           {"retention", "\"workqueue\"", fixed},
           {"storage", "\"file\"", fixed},
           {"discard", "\"old\"", free},
@@ -107,10 +107,10 @@ std::vector<std::string> Broker::ensure_own() {
   // One at a time, and for one executor only: whoever has it tries that message alone.
   const ApiAnswer answer = link_.api(
       "CONSUMER.DURABLE.CREATE." + advisories_stream(config_) + "." + name,
-      "{\"stream_name\":" + quoted(advisories_stream(config_)) + ",\"config\":{\"durable_name\":" + quoted(name) +
+      "{\"stream_name\":" + json_quoted(advisories_stream(config_)) + ",\"config\":{\"durable_name\":" + json_quoted(name) +
           ",\"deliver_policy\":\"all\",\"ack_policy\":\"explicit\",\"replay_policy\":\"instant\",\"max_deliver\":-1,\"max_ack_pending\":1,\"ack_wait\":" +
           ns(config_.ack_wait) + ",\"filter_subject\":" +
-          quoted("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES." + config_.stream_name + "." + name) + "}}");
+          json_quoted("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES." + config_.stream_name + "." + name) + "}}");
   if (answer.failed() && !info(advisories_stream(config_), name)) refuse("create consumer " + name + " of " + advisories_stream(config_), answer);
   return drift;
 }
@@ -164,10 +164,10 @@ void Broker::create_consumer(const std::string& stream_created, std::uint64_t la
       floor > 0 ? "\"deliver_policy\":\"by_start_sequence\",\"opt_start_seq\":" + std::to_string(floor + 1) : std::string("\"deliver_policy\":\"all\"");
   const ApiAnswer answer =
       link_.api("CONSUMER.DURABLE.CREATE." + config_.stream_name + "." + config_.consumer_name,
-                "{\"stream_name\":" + quoted(config_.stream_name) + ",\"config\":{\"durable_name\":" + quoted(config_.consumer_name) + "," + from +
+                "{\"stream_name\":" + json_quoted(config_.stream_name) + ",\"config\":{\"durable_name\":" + json_quoted(config_.consumer_name) + "," + from +
                     ",\"ack_policy\":\"explicit\",\"replay_policy\":\"instant\",\"ack_wait\":" + ns(config_.ack_wait) +
                     ",\"max_deliver\":" + std::to_string(config_.max_deliver) + ",\"max_ack_pending\":-1,\"filter_subject\":" +
-                    quoted(config_.subject_prefix + ".>") + "}}");
+                    json_quoted(config_.subject_prefix + ".>") + "}}");
   if (!answer.failed()) return log::info("consumer created", {{"consumer", config_.consumer_name}, {"from", floor + 1}});
   // Another executor may have been quicker, from a floor of its own.
   if (!info(config_.stream_name, config_.consumer_name)) refuse("create consumer " + config_.consumer_name, answer);
@@ -192,7 +192,7 @@ std::vector<std::string> Broker::reconcile(const std::string& config_json) {
   const std::pair<const char*, std::string> wanted[] = {{"ack_wait", ns(config_.ack_wait)},
                                                         {"max_deliver", std::to_string(config_.max_deliver)},
                                                         {"max_ack_pending", "-1"},
-                                                        {"filter_subject", quoted(config_.subject_prefix + ".>")}};
+                                                        {"filter_subject", json_quoted(config_.subject_prefix + ".>")}};
   std::vector<std::string> differences;
   for (const auto& [name, json] : wanted) {
     Document value;
@@ -207,7 +207,7 @@ std::vector<std::string> Broker::reconcile(const std::string& config_json) {
   if (differences.empty()) return {};
   if (config_.manage) {
     const ApiAnswer answer = link_.api("CONSUMER.DURABLE.CREATE." + config_.stream_name + "." + config_.consumer_name,
-                                       "{\"stream_name\":" + quoted(config_.stream_name) + ",\"config\":" + text_of(config) + "}");
+                                       "{\"stream_name\":" + json_quoted(config_.stream_name) + ",\"config\":" + text_of(config) + "}");
     if (!answer.failed()) {
       for (const auto& difference : differences) log::info("consumer changed", {{"what", difference}});
       return {};
@@ -231,7 +231,7 @@ std::uint64_t Broker::dead_letters() {
 
 void Broker::save_floor() {
   if (floor_.seq == 0) return;
-  bucket_put("floor", "{\"seq\":" + std::to_string(floor_.seq) + ",\"stream_created\":" + quoted(floor_.stream_created) + "}");
+  bucket_put("floor", "{\"seq\":" + std::to_string(floor_.seq) + ",\"stream_created\":" + json_quoted(floor_.stream_created) + "}");
 }
 
 std::optional<StoredMessage> Broker::fetch(std::uint64_t stream_seq) {
@@ -245,7 +245,7 @@ std::optional<StoredMessage> Broker::fetch(std::uint64_t stream_seq) {
 
 std::optional<StoredMessage> Broker::bucket_get(const std::string& key) {
   const ApiAnswer answer =
-      link_.api("STREAM.MSG.GET.KV_" + bucket(config_), "{\"last_by_subj\":" + quoted("$KV." + bucket(config_) + "." + key) + "}");
+      link_.api("STREAM.MSG.GET.KV_" + bucket(config_), "{\"last_by_subj\":" + json_quoted("$KV." + bucket(config_) + "." + key) + "}");
   if (answer.err_code == message_not_found || answer.err_code == stream_not_found) return std::nullopt;
   if (answer.failed()) refuse("read " + key + " of bucket " + bucket(config_), answer);
   auto message = parse_stored_message(answer.json);

@@ -2,16 +2,11 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <stdexcept>
-#include <thread>
-
-#include "common/log.hpp"
 
 namespace fraiseql {
 
@@ -68,7 +63,7 @@ void Loop::run() {
   quit_ = false;
   epoll_event events[64];
   while (!quit_) {
-    ++turns_;
+    if (turn_) turn_();
     const int ready = epoll_wait(epoll_, events, 64, pause_ms());
     for (int i = 0; i < ready && !quit_; ++i) {
       const auto found = watched_.find(events[i].data.fd);
@@ -111,39 +106,6 @@ int Loop::pause_ms() const {
   if (pause <= Clock::duration::zero()) return 0;
   // Rounded up, or the loop would spin through the last millisecond.
   return static_cast<int>(std::min<long>(1000, std::chrono::ceil<std::chrono::milliseconds>(pause).count()));
-}
-
-struct Watchdog::State {
-  std::mutex mutex;
-  std::condition_variable over;
-  bool stopped = false;
-  std::thread thread;
-};
-
-Watchdog::Watchdog(const Loop& loop, std::chrono::seconds limit) : state_(std::make_shared<State>()) {
-  state_->thread = std::thread([&loop, limit, state = state_.get()] {
-    std::uint64_t seen = 0;
-    std::chrono::seconds stalled{0};
-    std::unique_lock lock(state->mutex);
-    while (!state->over.wait_for(lock, std::chrono::seconds(1), [&] { return state->stopped; })) {
-      const std::uint64_t turns = loop.turns();
-      stalled = turns == seen ? stalled + std::chrono::seconds(1) : std::chrono::seconds(0);
-      seen = turns;
-      if (stalled < limit) continue;
-      log::error("the event loop has not turned, ending the process", {{"seconds", stalled.count()}});
-      log::stop();
-      _exit(EX_SOFTWARE);
-    }
-  });
-}
-
-Watchdog::~Watchdog() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->stopped = true;
-  }
-  state_->over.notify_all();
-  state_->thread.join();
 }
 
 }  // namespace fraiseql

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -13,8 +12,8 @@
 
 namespace fraiseql {
 
-/// The event loop of a process: descriptors, timers, and work handed over by other threads. Everything except `post`,
-/// `turns` and the destructor's caller belongs to the thread that calls `run`.
+/// The event loop of a process: descriptors, timers, and work handed over by other threads. Everything except `post`
+/// belongs to the thread that calls `run`.
 class Loop {
  public:
   using Clock = std::chrono::steady_clock;
@@ -40,8 +39,8 @@ class Loop {
   void run();  ///< until quit
   void quit() { quit_ = true; }
 
-  /// Grows with each turn: for a watchdog. From any thread.
-  std::uint64_t turns() const { return turns_; }
+  /// Called once per turn, for a watchdog.
+  void on_turn(std::function<void()> call) { turn_ = std::move(call); }
 
  private:
   void run_timers();
@@ -51,23 +50,11 @@ class Loop {
   int epoll_, event_;
   bool quit_ = false;
   std::uint64_t next_timer_ = 1;
-  std::atomic<std::uint64_t> turns_{0};
+  std::function<void()> turn_;
   std::unordered_map<int, std::shared_ptr<std::function<void(std::uint32_t)>>> watched_;
   std::map<Timer, std::function<void()>> timers_;
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;
-};
-
-/// Ends the process with exit code 70 when the loop has not turned for `limit`. It counts its own seconds, so a process
-/// that was frozen as a whole is not ended when it wakes.
-class Watchdog {
- public:
-  Watchdog(const Loop& loop, std::chrono::seconds limit);
-  ~Watchdog();
-
- private:
-  struct State;
-  std::shared_ptr<State> state_;
 };
 
 }  // namespace fraiseql
