@@ -124,7 +124,7 @@ Stored parse_stored(std::string_view json) {
 }
 
 std::int64_t parse_server_time(std::string_view text) {
-  const auto at = parse_timestamp(text);
+  const auto at = parse_event_time(text);
   return at ? std::chrono::duration_cast<std::chrono::nanoseconds>(at->time_since_epoch()).count() : 0;
 }
 

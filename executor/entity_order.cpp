@@ -30,6 +30,11 @@ std::optional<std::uint64_t> EntityOrder::remove(const std::string& entity, std:
   return had_turn ? std::optional(line.front().id) : std::nullopt;
 }
 
+bool EntityOrder::first(const std::string& entity, std::uint64_t id) const {
+  const auto found = lines_.find(entity);
+  return found != lines_.end() && found->second.front().id == id;
+}
+
 std::vector<std::uint64_t> EntityOrder::behind(const std::string& entity) const {
   std::vector<std::uint64_t> ids;
   const auto found = lines_.find(entity);

@@ -17,6 +17,8 @@ class EntityOrder {
   bool add(const std::string& entity, std::uint64_t stream_seq, std::uint64_t id);
   /// Takes it out. Returns the message whose turn has come by that.
   std::optional<std::uint64_t> remove(const std::string& entity, std::uint64_t id);
+  /// Whether it has its turn.
+  bool first(const std::string& entity, std::uint64_t id) const;
   /// Everybody who waits behind the one with the turn.
   std::vector<std::uint64_t> behind(const std::string& entity) const;
 

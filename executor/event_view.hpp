@@ -24,6 +24,6 @@ struct EventView {
 Result<EventView> view_event(std::string_view payload, std::string_view subject);
 
 /// Time of an ISO 8601 text in UTC with Z, a fraction of up to nine digits allowed; nullopt when it is something else.
-std::optional<std::chrono::system_clock::time_point> parse_timestamp(std::string_view text);
+std::optional<std::chrono::system_clock::time_point> parse_event_time(std::string_view text);
 
 }  // namespace fraiseql

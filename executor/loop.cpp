@@ -63,8 +63,8 @@ void Loop::run() {
   quit_ = false;
   epoll_event events[64];
   while (!quit_) {
-    if (turn_) turn_();
     const int ready = epoll_wait(epoll_, events, 64, pause_ms());
+    if (turn_) turn_();
     for (int i = 0; i < ready && !quit_; ++i) {
       const auto found = watched_.find(events[i].data.fd);
       if (found == watched_.end()) continue;

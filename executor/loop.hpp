@@ -39,7 +39,7 @@ class Loop {
   void run();  ///< until quit
   void quit() { quit_ = true; }
 
-  /// Called once per turn, for a watchdog.
+  /// Called once per turn, at least once a second, before what the turn has brought is worked on.
   void on_turn(std::function<void()> call) { turn_ = std::move(call); }
 
  private:

@@ -1,6 +1,7 @@
 #include <sysexits.h>
 
 #include "common/config.hpp"
+#include "common/errors.hpp"
 #include "common/log.hpp"
 #include "common/program.hpp"
 #include "common/reporter.hpp"
@@ -35,12 +36,12 @@ int run_executor(const CommandLine& line, StopSignal& stop) {
   // Short pauses: an executor that comes late costs latency, and one that asks often costs a connect.
   run_sessions(
       stop, Backoff{100ms, 5s}, [&] { run_session({config, observers, addresses, tally, reporter, stop}); },
-      [&](const std::string& why) {
+      [&](const Unavailable& why) {
         reporter.turn();
         reporter.update([&](StatusReport& report) {
           report.state = "starting";
           report.jetstream = Reach::unreachable;
-          report.problems = {{std::string(problem::jetstream_unreachable), why}};
+          report.problems = {{std::string(problem::jetstream_unreachable), why.what()}};
         });
       });
   log::info("stopped");

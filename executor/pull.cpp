@@ -25,7 +25,7 @@ void Pull::subscribe() {
 }
 
 void Pull::ask(int batch) {
-  if (open_ || batch < 1 || !mailbox_) return;
+  if (open_ || batch < 1 || !ended_.empty()) return;
   loop_.cancel(pause_);
   open_ = true;
   left_ = batch;
@@ -54,12 +54,13 @@ void Pull::lost() {
 void Pull::end(std::function<void()> ended) {
   lost();
   loop_.cancel(pause_);
-  if (!mailbox_) return ended();
-  mailbox_->drain([this, ended = std::move(ended)]() mutable {
-    // Replaces the mailbox that is calling: what is needed afterwards is moved out of it first.
-    const auto then = std::move(ended);
-    subscribe();
-    then();
+  ended_.push_back(std::move(ended));
+  if (ended_.size() > 1) return;
+  mailbox_->drain([this] {
+    subscribe();  // replaces the mailbox that is calling
+    std::vector<std::function<void()>> waiting;
+    waiting.swap(ended_);
+    for (const auto& call : waiting) call();
   });
 }
 

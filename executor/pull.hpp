@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "executor/loop.hpp"
 #include "executor/mailbox.hpp"
@@ -50,6 +51,7 @@ class Pull {
   int left_ = 0;  // messages that the open pull may still bring
   Loop::Timer silence_, pause_;
   std::unique_ptr<Mailbox> mailbox_;
+  std::vector<std::function<void()>> ended_;  // who waits for the end of the open pull
 };
 
 }  // namespace fraiseql

@@ -1,6 +1,7 @@
 #include "executor/schedule.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace fraiseql {
 
@@ -49,7 +50,9 @@ void Schedule::finished(const std::string& name, Answer answer, Time now) {
 
 int Schedule::startable() const {
   int count = 0;
-  for (const auto& [name, host] : hosts_) count += std::min(static_cast<int>(host.waiting.size()), max_per_host_ - host.running);
+  // Where a host may have all slots, it is slots that its messages wait for.
+  const int share = max_per_host_ < max_concurrency_ ? max_per_host_ : std::numeric_limits<int>::max();
+  for (const auto& [name, host] : hosts_) count += std::min(static_cast<int>(host.waiting.size()), share - host.running);
   return std::max(count, 0);
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <map>
@@ -34,6 +35,12 @@ namespace {
 constexpr auto api_ok_for = 4s;       // without a round trip JetStream counts as unreachable
 constexpr auto hand_back_grace = 3s;  // to write progress at the end of a stop
 
+// Servers of 2.9 tell another time of creation after their first restart, off by the time that storing it took.
+bool same_consumer(const std::string& created, const std::string& now) {
+  constexpr std::int64_t storing_takes_ns = 100'000'000;
+  return created.empty() || created == now || std::abs(parse_server_time(created) - parse_server_time(now)) < storing_takes_ns;
+}
+
 class Session {
  public:
   explicit Session(const SessionParts& parts);
@@ -52,6 +59,7 @@ class Session {
   void tick();
   void look();
   void sweep();
+  void turned();
   void report();
   void stop();
   void end_if_done();
@@ -74,12 +82,12 @@ class Session {
   Background background_;  // after what its work uses: it ends first
   LastTry last_try_;
 
-  bool connected_ = true, ready_ = false, own_ready_ = false, stopping_ = false, drained_ = false, cut_ = false;
+  bool connected_ = true, ready_ = false, own_ready_ = false, stopping_ = false, drained_ = false, cut_ = false, stale_ = false;
   bool preparing_ = false, looking_ = false, ensuring_ = false;
   std::uint64_t reconnects_ = 0;
   std::string consumer_created_;
   std::chrono::milliseconds ack_wait_;
-  Clock::time_point api_ok_{}, last_sweep_ = Clock::now();
+  Clock::time_point api_ok_{}, last_turn_ = Clock::now();
   std::uint64_t ticks_ = 0;
   bool said_missing_ = false, said_empty_ = false;
   std::map<std::string, std::string> problems_;
@@ -103,7 +111,10 @@ Session::Session(const SessionParts& parts)
                },
                [this] { ensure_own(); }}),
       pull_(loop_, link_.get(), nats_.stream_name, nats_.consumer_name,
-            {[this](nats::Message message) { worker_.take(std::move(message)); }, [this] { ask(); },
+            {[this](nats::Message message) {
+               if (!stale_) worker_.take(std::move(message));
+             },
+             [this] { ask(); },
              [this](const std::string& why) { consumer_gone(why, why.find("Deleted") != std::string::npos); }}),
       last_try_({loop_, link_.get(), nats_, broker_, background_, worker_, acks_},
                 {[this](std::function<void()> ended) { pull_.end(std::move(ended)); },
@@ -136,7 +147,7 @@ void Session::off_loop(Work work, Then then, std::function<void(const std::strin
 
 void Session::run() {
   log::info("session open", {{"server", link_.server()}, {"stream", nats_.stream_name}, {"consumer", nats_.consumer_name}});
-  loop_.on_turn([this] { parts_.reporter.turn(); });
+  loop_.on_turn([this] { turned(); });
   loop_.watch(parts_.stop.fd(), EPOLLIN, [this](std::uint32_t) {
     if (!parts_.stop.requested()) return;
     loop_.unwatch(parts_.stop.fd());
@@ -235,7 +246,7 @@ void Session::prepared(std::optional<ConsumerState> consumer) {
 
 // Also when nobody has told us: acks in hand of a consumer that is gone would settle other messages.
 void Session::consumer_is(const ConsumerState& consumer) {
-  if (!consumer_created_.empty() && consumer_created_ != consumer.created) {
+  if (!same_consumer(consumer_created_, consumer.created)) {
     log::warn("the consumer is another one than before; acks in hand are dropped", {{"held", worker_.held()}});
     acks_.drop();
     worker_.drop_acks();
@@ -287,7 +298,7 @@ void Session::ensure_own() {
 }
 
 void Session::ask() {
-  if (!ready_ || stopping_ || last_try_.busy() || pull_.open()) return;
+  if (!ready_ || stopping_ || stale_ || last_try_.busy() || pull_.open()) return;
   // Not for each single slot: a pull for a few at once costs no more than a pull for one.
   const int room = worker_.room();
   if (room >= std::max(1, std::min(parts_.config.max_concurrency, parts_.config.channel_capacity) / 4)) pull_.ask(room);
@@ -327,11 +338,22 @@ void Session::look() {
       });
 }
 
-void Session::sweep() {
+// Beyond ack_wait without a word the server gives everything to others: also what it has sent us and we have not read.
+void Session::turned() {
+  parts_.reporter.turn();
   const auto now = Clock::now();
-  // Beyond ack_wait without a word the server has given everything to others.
-  if (now - last_sweep_ > ack_wait_) worker_.abandon_waiting();
-  last_sweep_ = now;
+  const bool frozen = now - last_turn_ > std::max<Clock::duration>(ack_wait_, 1500ms);
+  last_turn_ = now;
+  if (!frozen) return;
+  worker_.abandon_waiting();
+  if (stopping_ || std::exchange(stale_, true)) return;
+  pull_.end([this] {
+    stale_ = false;
+    ask();
+  });
+}
+
+void Session::sweep() {
   worker_.still_working();
   last_try_.still_working();
   loop_.after(ack_wait_ / 3, [this] { sweep(); });

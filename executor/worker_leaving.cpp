@@ -127,10 +127,9 @@ void Worker::hand_back_all() {
     if (Held* held = find(id)) hand_back(*held);
 }
 
-// With everybody behind it in its line, or a later change of the entity would go first.
+// One that waits in its entity's line goes after those before it, or the next executor would get a later change first.
 void Worker::hand_back(Held& held) {
-  if (held.stage == Stage::handing_back) return;
-  const auto behind = held.entity.empty() ? std::vector<std::uint64_t>{} : order_.behind(held.entity);
+  if (held.stage == Stage::handing_back || (!held.entity.empty() && !order_.first(held.entity, held.id))) return;
   held.stage = Stage::handing_back;
   tools_.loop.cancel(held.timer);
   if (held.request) tools_.http.cancel(held.request);
@@ -146,8 +145,6 @@ void Worker::hand_back(Held& held) {
   } else {
     write_progress(held, json, 2s, [this, id](bool) { give_back(id); });
   }
-  for (const std::uint64_t other : behind)
-    if (Held* next = find(other)) hand_back(*next);
 }
 
 void Worker::give_back(std::uint64_t id) {
@@ -155,7 +152,10 @@ void Worker::give_back(std::uint64_t id) {
   if (!held) return;
   for (const auto& [seq, reply] : held->replies) tools_.acks.hand_back(reply);
   const bool alone = held->alone;
+  const auto behind = held->entity.empty() ? std::vector<std::uint64_t>{} : order_.behind(held->entity);
   remove(id);
+  for (const std::uint64_t other : behind)
+    if (Held* next = find(other)) hand_back(*next);
   if (alone && alone_over_) std::exchange(alone_over_, {})(Alone::handed_back);
   if (calls_.changed) calls_.changed();
 }

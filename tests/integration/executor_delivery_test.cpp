@@ -217,7 +217,8 @@ BOOST_FIXTURE_TEST_CASE(an_executor_survives_a_restart_of_nats_and_its_acks_foll
     }
   }));
   publish();
-  BOOST_TEST(eventually([&] { return receiver.requests().size() == 4; }));
+  const bool went_on = eventually([&] { return receiver.requests().size() == 4; });
+  BOOST_TEST(went_on, executor.err());
   BOOST_TEST(ids(receiver.requests()).size() == 4u);
   executor.signal(SIGTERM);
   BOOST_TEST(executor.wait() == 0);

@@ -120,9 +120,11 @@ WebhookReceiver::WebhookReceiver() : impl_(std::make_unique<Impl>()) {
       impl_->context, "**", [](mg_connection* connection, void* self) { return static_cast<Impl*>(self)->handle(connection); }, impl_.get());
 }
 
+// civetweb needs two seconds to stop; the next test need not wait for that, the end of the program does.
 WebhookReceiver::~WebhookReceiver() {
+  static std::vector<std::jthread> stops;
   impl_->stopping = true;
-  mg_stop(impl_->context);
+  stops.emplace_back([impl = std::shared_ptr<Impl>(std::move(impl_))] { mg_stop(impl->context); });
 }
 
 int WebhookReceiver::port() const { return impl_->port; }
