@@ -1,1 +1,56 @@
-int main() { return 0; }
+#include <sysexits.h>
+
+#include "common/config.hpp"
+#include "common/errors.hpp"
+#include "common/log.hpp"
+#include "common/program.hpp"
+#include "common/reporter.hpp"
+#include "common/session.hpp"
+#include "common/status_names.hpp"
+#include "executor/address.hpp"
+#include "executor/observers.hpp"
+#include "executor/session.hpp"
+#include "executor/tally.hpp"
+
+using namespace fraiseql;
+using namespace std::chrono_literals;
+
+namespace {
+
+int run_executor(const CommandLine& line, StopSignal& stop) {
+  const Settings settings = load(line.sources);
+  const ExecutorConfig config = executor_config(settings);
+  const Observers observers(config.observers);
+  const AddressPolicy addresses(config.allow_networks);
+  if (line.check) return check_needs(config) ? EX_OK : 1;
+  log_startup(settings);
+  if (observers.all().empty()) log::warn("there are no [[observers]]: every event is acknowledged without any action");
+
+  Tally tally;  // counts on across sessions
+  Reporter reporter(config.health, std::string(component_name::executor), line.instance);
+  reporter.update([&](StatusReport& report) {
+    report.state = "starting";
+    report.jetstream = Reach::unreachable;
+    report.metrics = tally.metrics();
+  });
+  // Short pauses: an executor that comes late costs latency, and one that asks often costs a connect.
+  run_sessions(
+      stop, Backoff{100ms, 5s}, [&] { run_session({config, observers, addresses, tally, reporter, stop}); },
+      [&](const Unavailable& why) {
+        reporter.turn();
+        reporter.update([&](StatusReport& report) {
+          report.state = "starting";
+          report.jetstream = Reach::unreachable;
+          report.problems = {{std::string(problem::jetstream_unreachable), why.what()}};
+        });
+      });
+  log::info("stopped");
+  return EX_OK;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program({"executor", "Takes events from JetStream, runs the actions of the observers that match, and settles them.", for_executor}, argc,
+                     argv, run_executor);
+}

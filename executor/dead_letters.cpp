@@ -1,0 +1,70 @@
+#include "executor/dead_letters.hpp"
+
+#include "common/log.hpp"
+#include "executor/tally.hpp"
+
+namespace fraiseql {
+
+using namespace std::chrono_literals;
+
+namespace {
+constexpr int store_failed = 10077;
+}
+
+DeadLetters::DeadLetters(Loop& loop, Requests& requests, Tally& tally, Calls calls)
+    : loop_(loop), requests_(requests), tally_(tally), calls_(std::move(calls)) {}
+
+void DeadLetters::write(Letter letter, std::function<void()> stored) {
+  const std::uint64_t number = next_++;
+  waiting_.emplace(number, Waiting{std::move(letter), std::move(stored)});
+  send(number);
+}
+
+void DeadLetters::send(std::uint64_t number) {
+  const auto found = waiting_.find(number);
+  if (found == waiting_.end()) return;
+  const Letter& letter = found->second.letter;
+  requests_.send(letter.subject, letter.headers, letter.payload, 5s, [this, number](const Requests::Reply& reply) { answered(number, reply); });
+}
+
+void DeadLetters::answered(std::uint64_t number, const Requests::Reply& reply) {
+  const auto found = waiting_.find(number);
+  if (found == waiting_.end()) return;
+  const std::string id = found->second.letter.headers.front().second;
+  if (reply.kind == Requests::Reply::Kind::timed_out) return again(number, "no answer within 5 s");
+  if (reply.kind == Requests::Reply::Kind::no_responders) {
+    if (calls_.missing) calls_.missing();
+    return again(number, "there is no dead letter stream");
+  }
+  const Stored answer = parse_stored(reply.data);
+  const bool full = answer.err_code == store_failed && answer.description.find("maximum messages") != std::string::npos;
+  if (full) {
+    tally_.overflow();
+    log::error("dead letter dropped, the dead letter queue is full (observers.max_dlq_size)",
+               {{"id", id}, {"subject", found->second.letter.subject}});
+  } else if (answer.code != 0) {
+    return again(number, answer.description);
+  } else if (answer.seq == 0) {
+    return again(number, "the server has the letter in hand already");
+  }
+  Waiting done = std::move(found->second);
+  waiting_.erase(found);
+  if (done.overdue) --overdue_;
+  done.stored();
+  if (done.overdue && overdue_ == 0) {
+    log::info("dead letters are written again");
+    if (calls_.repaired) calls_.repaired();
+  }
+}
+
+void DeadLetters::again(std::uint64_t number, const std::string& why) {
+  Waiting& waiting = waiting_.at(number);
+  if (!waiting.overdue) {
+    waiting.overdue = true;
+    if (++overdue_ == 1) log::error("a dead letter cannot be written; nothing new is taken until it can", {{"why", why}});
+  }
+  why_ = why;
+  loop_.after(1s, [this, number] { send(number); });
+}
+
+}  // namespace fraiseql

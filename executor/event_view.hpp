@@ -1,0 +1,29 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/result.hpp"
+
+namespace fraiseql {
+
+/// What the executor needs to know of a payload. The row itself stays unparsed in the payload.
+struct EventView {
+  std::string event;  ///< INSERT, UPDATE, DELETE, CUSTOM
+  std::string entity;
+  std::string subject;
+  std::string timestamp;  ///< as in the payload
+  std::chrono::system_clock::time_point changed_at;
+};
+
+/// Reads a payload and checks its shape: the members of an event, each once, and nothing else; well-formed JSON in
+/// UTF-8 up to its last byte; the subject that of the message. Numbers are never converted, and nesting costs heap, not
+/// stack, up to a cap.
+Result<EventView> view_event(std::string_view payload, std::string_view subject);
+
+/// Time of an ISO 8601 text in UTC with Z, a fraction of up to nine digits allowed; nullopt when it is something else.
+std::optional<std::chrono::system_clock::time_point> parse_event_time(std::string_view text);
+
+}  // namespace fraiseql

@@ -1,0 +1,127 @@
+#include "tests/support/executor_fixture.hpp"
+
+#include <rapidjson/document.h>
+
+#include <stdexcept>
+
+#include "common/config.hpp"
+
+namespace fraiseql::test {
+namespace {
+
+NatsConfig connection_config() {
+  NatsConfig config{};
+  config.url = nats_server().url();
+  return config;
+}
+
+}  // namespace
+
+ExecutorFixture::ExecutorFixture() {
+  stream = unique("events_");
+  prefix = "test." + stream;
+  consumer = "worker_" + stream;
+  dlq_prefix = "letters." + stream;
+  link_ = std::make_unique<nats::Link>(connection_config(), nats::Link::Reconnect::always, "test");
+  create_stream();
+}
+
+void ExecutorFixture::create_stream() {
+  const auto answer = api("STREAM.CREATE." + stream, R"({"name":")" + stream + R"(","subjects":[")" + prefix +
+                                                         R"(.>"],"retention":"limits","storage":"file","discard":"old","max_msgs":1000000,"duplicate_window":60000000000})");
+  if (answer.failed()) throw std::runtime_error("create stream: " + answer.description);
+}
+
+void ExecutorFixture::delete_stream() {
+  const auto answer = api("STREAM.DELETE." + stream);
+  if (answer.failed()) throw std::runtime_error("delete stream: " + answer.description);
+}
+
+std::string ExecutorFixture::publish(Event event) {
+  if (event.id.empty()) event.id = unique("00000000-0000-4000-8000-00000000");
+  const std::string subject = prefix + "." + event.entity + "." + event.operation;
+  Headers headers{{"Nats-Msg-Id", event.id}, {"Fraiseql-Source", "pg_to_nats"}, {"Fraiseql-Pk", unique("")}};
+  if (!event.entity_id.empty()) headers.emplace_back("Fraiseql-Entity-Id", event.entity_id);
+  publish_raw(subject, headers, R"({"event":")" + event.operation + R"(","entity":")" + event.entity + R"(","subject":")" + subject +
+                                    R"(","timestamp":"2024-01-15T10:30:00Z","data":)" + event.data + "}");
+  return event.id;
+}
+
+void ExecutorFixture::publish_raw(const std::string& subject, const Headers& headers, const std::string& payload) {
+  natsMsg* raw = nullptr;
+  nats::check(natsMsg_Create(&raw, subject.c_str(), nullptr, payload.data(), static_cast<int>(payload.size())), "make a message");
+  const nats::Message message(raw);
+  for (const auto& [name, value] : headers) nats::check(natsMsgHeader_Add(raw, name.c_str(), value.c_str()), "add a header");
+  natsMsg* answer_raw = nullptr;
+  nats::check(natsConnection_RequestMsg(&answer_raw, link_->get(), raw, 5000), "publish");
+  const nats::Message answer(answer_raw);
+  const Stored stored = parse_stored(nats::data(answer.get()));
+  if (stored.seq == 0) throw std::runtime_error("publish: " + stored.description);
+}
+
+std::string ExecutorFixture::webhook(const std::string& name, const std::string& url, const std::string& entity, const std::string& action,
+                                     const std::string& retry) const {
+  return "[[observers]]\nname = \"" + name + "\"\nentity = \"" + entity + "\"\nevent_type = \"*\"\n[[observers.actions]]\ntype = \"webhook\"\nurl = \"" +
+         url + "\"\n" + action + "\n[observers.retry]\n" + retry + "\n";
+}
+
+std::vector<std::string> ExecutorFixture::command() {
+  const std::string text = "[transport]\ntransport = \"nats\"\nrun_executors = true\n[transport.nats]\nurl = \"" + nats_server().url() +
+                           "\"\nstream_name = \"" + stream + "\"\nsubject_prefix = \"" + prefix + "\"\nconsumer_name = \"" + consumer +
+                           "\"\ndlq_subject_prefix = \"" + dlq_prefix + "\"\n[transport.nats.jetstream]\nack_wait_secs = " +
+                           std::to_string(config.ack_wait_secs) + "\nmax_deliver = " + std::to_string(config.max_deliver) +
+                           "\n[executor]\nmax_concurrency = " + std::to_string(config.max_concurrency) +
+                           "\nmax_per_host = " + std::to_string(config.max_per_host) + "\nchannel_capacity = " + std::to_string(config.channel_capacity) +
+                           "\nshutdown_timeout = \"" + config.shutdown_timeout + "\"\n[security]\nallow_networks = " + config.allow_networks + "\n" +
+                           "[health]\nstatus_endpoint = \"ipc://" + (directory_ / "status").string() + "\"\n" + config.observers;
+  const auto observer_file = directory_.file(unique("observer") + ".toml", text);
+  const auto app_file = directory_.file(
+      unique("app") + ".toml", config.max_dlq_size.empty() ? "" : "[observers]\nbackend = \"nats\"\nmax_dlq_size = " + config.max_dlq_size + "\n");
+  return {EXECUTOR, "--config", observer_file, "--app-config", app_file};
+}
+
+Child ExecutorFixture::start() { return Child(command()); }
+
+nats::ApiAnswer ExecutorFixture::api(const std::string& subject, const std::string& json) { return link_->api(subject, json); }
+
+std::uint64_t ExecutorFixture::number(const std::string& subject, const std::vector<std::string>& path) {
+  const auto answer = api(subject);
+  rapidjson::Document document;
+  document.Parse(answer.json.c_str());
+  const rapidjson::Value* at = &document;
+  for (const auto& name : path) {
+    const auto member = at->FindMember(name.c_str());
+    if (member == at->MemberEnd()) throw std::runtime_error("no " + name + " in " + answer.json);
+    at = &member->value;
+  }
+  return at->GetUint64();
+}
+
+std::uint64_t ExecutorFixture::messages(const std::string& of_stream) {
+  if (api("STREAM.INFO." + of_stream).failed()) return 0;
+  return number("STREAM.INFO." + of_stream, {"state", "messages"});
+}
+
+bool ExecutorFixture::consumer_exists() { return !api("CONSUMER.INFO." + stream + "." + consumer).failed(); }
+
+std::uint64_t ExecutorFixture::unsettled() {
+  if (!consumer_exists()) return ~std::uint64_t{0};
+  const std::string info = "CONSUMER.INFO." + stream + "." + consumer;
+  return number(info, {"num_pending"}) + number(info, {"num_ack_pending"});
+}
+
+bool ExecutorFixture::settled(std::uint64_t stored) {
+  return unsettled() == 0 && number("CONSUMER.INFO." + stream + "." + consumer, {"delivered", "stream_seq"}) >= stored;
+}
+
+std::vector<StoredMessage> ExecutorFixture::letters() {
+  std::vector<StoredMessage> found;
+  const std::string name = stream + "_dlq";
+  if (messages(name) == 0) return found;
+  const std::uint64_t first = number("STREAM.INFO." + name, {"state", "first_seq"}), last = number("STREAM.INFO." + name, {"state", "last_seq"});
+  for (std::uint64_t seq = first; seq <= last; ++seq)
+    if (auto message = parse_stored_message(api("STREAM.MSG.GET." + name, "{\"seq\":" + std::to_string(seq) + "}").json)) found.push_back(message.value());
+  return found;
+}
+
+}  // namespace fraiseql::test

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/nats/link.hpp"
+#include "executor/delivery.hpp"
+#include "tests/support/servers.hpp"
+#include "tests/support/webhook_receiver.hpp"
+
+namespace fraiseql::test {
+
+/// A stream of its own as a bridge would have made it, a receiver for webhooks, and executors as real processes.
+class ExecutorFixture {
+ public:
+  ExecutorFixture();
+
+  struct Event {
+    std::string id = "";         ///< empty: a fresh one
+    std::string entity = "Order";
+    std::string operation = "INSERT";
+    std::string entity_id = "";  ///< empty: the event has none
+    std::string data = "{\"n\":1}";
+  };
+  /// Publishes an event as the bridge does, and waits until it is stored. Returns its id.
+  std::string publish(Event event);
+  std::string publish() { return publish(Event{}); }
+  /// Publishes any bytes under a subject of the stream.
+  void publish_raw(const std::string& subject, const Headers& headers, const std::string& payload);
+
+  /// The settings of an executor. What a test changes, it changes before `start`.
+  struct Config {
+    int ack_wait_secs = 30;
+    int max_deliver = 3;
+    int max_concurrency = 20;
+    int max_per_host = 20;
+    int channel_capacity = 1000;
+    std::string shutdown_timeout = "10s";
+    std::string allow_networks = "[\"127.0.0.0/8\"]";
+    std::string max_dlq_size;  ///< empty: unlimited
+    std::string observers;     ///< the [[observers]] tables
+  } config;
+
+  /// Text of one [[observers]] table with one webhook action, tried up to three times with short pauses.
+  std::string webhook(const std::string& name, const std::string& url, const std::string& entity = "*", const std::string& action = "",
+                      const std::string& retry = "max_attempts = 3\ninitial_delay_ms = 20\n") const;
+  Child start();                                            ///< an executor; returns at once
+  std::vector<std::string> command();                       ///< the same, not started
+  void create_stream();
+  void delete_stream();
+
+  nats::ApiAnswer api(const std::string& subject, const std::string& json = "{}");
+  std::uint64_t number(const std::string& subject, const std::vector<std::string>& path);  ///< a number in the answer's JSON
+  std::uint64_t messages(const std::string& of_stream);   ///< 0 when there is none
+  std::uint64_t unsettled();                              ///< waiting and unacknowledged; 2^64-1 when there is no consumer
+  bool settled(std::uint64_t stored);                     ///< everything is, and so much was delivered
+  std::vector<StoredMessage> letters();                   ///< in the dead letter stream
+  bool consumer_exists();
+
+  std::string stream, prefix, consumer, dlq_prefix;
+  WebhookReceiver receiver;
+
+ private:
+  TempDir directory_;
+  std::unique_ptr<nats::Link> link_;
+};
+
+}  // namespace fraiseql::test
