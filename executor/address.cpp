@@ -30,22 +30,38 @@ const std::vector<Range>& refused_ranges() {
   static const std::vector<Range> ranges = [] {
     constexpr std::pair<std::string_view, std::string_view> table[] = {
         // Metadata services first, so that the refusal says what the address really is.
-        {"169.254.169.254/32", "metadata service"}, {"100.100.100.200/32", "metadata service"},
-        {"168.63.129.16/32", "metadata service"},   {"192.0.0.192/32", "metadata service"},
-        {"fd00:ec2::254/128", "metadata service"},  {"fd20:ce::254/128", "metadata service"},
-        {"0.0.0.0/8", "this host"},                 {"10.0.0.0/8", "private"},
-        {"100.64.0.0/10", "carrier-grade NAT"},     {"127.0.0.0/8", "loopback"},
-        {"169.254.0.0/16", "link-local"},           {"172.16.0.0/12", "private"},
-        {"192.0.0.0/24", "reserved"},               {"192.0.2.0/24", "documentation"},
-        {"192.88.99.0/24", "reserved"},             {"192.168.0.0/16", "private"},
-        {"198.18.0.0/15", "benchmarking"},          {"198.51.100.0/24", "documentation"},
-        {"203.0.113.0/24", "documentation"},        {"224.0.0.0/4", "multicast"},
-        {"240.0.0.0/4", "reserved"},                {"::/128", "this host"},
-        {"::1/128", "loopback"},                    {"64:ff9b:1::/48", "private NAT64"},
-        {"100::/64", "discard-only"},               {"2001:db8::/32", "documentation"},
-        {"3fff::/20", "documentation"},             {"2001::/23", "reserved"},
-        {"5f00::/16", "reserved"},                  {"fc00::/7", "private"},
-        {"fe80::/10", "link-local"},                {"fec0::/10", "private"},
+        {"169.254.169.254/32", "metadata service"},
+        {"100.100.100.200/32", "metadata service"},
+        {"168.63.129.16/32", "metadata service"},
+        {"192.0.0.192/32", "metadata service"},
+        {"fd00:ec2::254/128", "metadata service"},
+        {"fd20:ce::254/128", "metadata service"},
+        {"0.0.0.0/8", "this host"},
+        {"10.0.0.0/8", "private"},
+        {"100.64.0.0/10", "carrier-grade NAT"},
+        {"127.0.0.0/8", "loopback"},
+        {"169.254.0.0/16", "link-local"},
+        {"172.16.0.0/12", "private"},
+        {"192.0.0.0/24", "reserved"},
+        {"192.0.2.0/24", "documentation"},
+        {"192.88.99.0/24", "reserved"},
+        {"192.168.0.0/16", "private"},
+        {"198.18.0.0/15", "benchmarking"},
+        {"198.51.100.0/24", "documentation"},
+        {"203.0.113.0/24", "documentation"},
+        {"224.0.0.0/4", "multicast"},
+        {"240.0.0.0/4", "reserved"},
+        {"::/128", "this host"},
+        {"::1/128", "loopback"},
+        {"64:ff9b:1::/48", "private NAT64"},
+        {"100::/64", "discard-only"},
+        {"2001:db8::/32", "documentation"},
+        {"3fff::/20", "documentation"},
+        {"2001::/23", "reserved"},
+        {"5f00::/16", "reserved"},
+        {"fc00::/7", "private"},
+        {"fe80::/10", "link-local"},
+        {"fec0::/10", "private"},
         {"ff00::/8", "multicast"},
     };
     std::vector<Range> made;
@@ -89,20 +105,23 @@ std::optional<IpAddress> IpAddress::parse(const std::string& text) {
 
 std::string IpAddress::text() const {
   char buffer[INET6_ADDRSTRLEN] = "";
-  if (v4) inet_ntop(AF_INET, bytes.data() + 12, buffer, sizeof buffer);
-  else inet_ntop(AF_INET6, bytes.data(), buffer, sizeof buffer);
+  if (v4)
+    inet_ntop(AF_INET, bytes.data() + 12, buffer, sizeof buffer);
+  else
+    inet_ntop(AF_INET6, bytes.data(), buffer, sizeof buffer);
   return buffer;
 }
 
 IpAddress IpAddress::unwrapped() const {
   if (v4) return *this;
   const auto* last_four = bytes.data() + 12;
-  if (starts_with(*this, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff})) return v4_from(last_four);               // mapped
-  if (starts_with(*this, {0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0})) return v4_from(last_four);               // translated (SIIT)
-  if (starts_with(*this, {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0})) return v4_from(last_four);            // NAT64
-  if (starts_with(*this, {0x20, 0x02})) return v4_from(bytes.data() + 2);                                       // 6to4
+  if (starts_with(*this, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff})) return v4_from(last_four);     // mapped
+  if (starts_with(*this, {0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0})) return v4_from(last_four);     // translated (SIIT)
+  if (starts_with(*this, {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0})) return v4_from(last_four);  // NAT64
+  if (starts_with(*this, {0x20, 0x02})) return v4_from(bytes.data() + 2);                            // 6to4
   // ::a.b.c.d, but neither :: nor ::1, which are addresses of their own
-  if (starts_with(*this, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) && (last_four[0] || last_four[1] || last_four[2] || last_four[3] > 1))
+  if (starts_with(*this, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) &&
+      (last_four[0] || last_four[1] || last_four[2] || last_four[3] > 1))
     return v4_from(last_four);
   return *this;
 }
@@ -154,8 +173,8 @@ std::optional<std::string> AddressPolicy::refusal(const IpAddress& address) cons
   const IpAddress real = address.unwrapped();
   for (const Network& network : allowed_)
     if (network.contains(real) || network.contains(address)) return std::nullopt;
-  return "address " + real.text() + " is refused (" + std::string(kind) + "); to allow it: [security] allow_networks = [\"" + real.text() +
-         (real.v4 ? "/32" : "/128") + "\"]";
+  return "address " + real.text() + " is refused (" + std::string(kind) + "); to allow it: [security] allow_networks = [\"" +
+         real.text() + (real.v4 ? "/32" : "/128") + "\"]";
 }
 
 }  // namespace fraiseql

@@ -7,7 +7,7 @@ Background::Background()
         std::unique_lock lock(mutex_);
         while (true) {
           more_.wait(lock, [this] { return stopped_ || !work_.empty(); });
-          if (stopped_) return;
+          if (work_.empty()) return;
           auto work = std::move(work_.front());
           work_.pop_front();
           lock.unlock();

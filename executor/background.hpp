@@ -13,7 +13,7 @@ namespace fraiseql {
 class Background {
  public:
   Background();
-  ~Background();  ///< waits for the work in hand; work not begun is dropped
+  ~Background();  ///< waits until all of it is done
   void run(std::function<void()> work);
 
  private:

@@ -103,15 +103,19 @@ std::vector<std::string> Broker::ensure_own() {
   ensure(advisories_stream(config_), advisory_stream(config_));
   const std::string& name = config_.consumer_name;
   if (info(advisories_stream(config_), name)) return drift;
-  if (!config_.manage) throw Unavailable("consumer " + name + " of " + advisories_stream(config_) + " does not exist, and manage = false forbids to create it");
+  if (!config_.manage)
+    throw Unavailable("consumer " + name + " of " + advisories_stream(config_) +
+                      " does not exist, and manage = false forbids to create it");
   // One at a time, and for one executor only: whoever has it tries that message alone.
   const ApiAnswer answer = link_.api(
       "CONSUMER.DURABLE.CREATE." + advisories_stream(config_) + "." + name,
       "{\"stream_name\":" + json_quoted(advisories_stream(config_)) + ",\"config\":{\"durable_name\":" + json_quoted(name) +
-          ",\"deliver_policy\":\"all\",\"ack_policy\":\"explicit\",\"replay_policy\":\"instant\",\"max_deliver\":-1,\"max_ack_pending\":1,\"ack_wait\":" +
+          ",\"deliver_policy\":\"all\",\"ack_policy\":\"explicit\",\"replay_policy\":\"instant\",\"max_deliver\":-1,\"max_ack_"
+          "pending\":1,\"ack_wait\":" +
           ns(config_.ack_wait) + ",\"filter_subject\":" +
           json_quoted("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES." + config_.stream_name + "." + name) + "}}");
-  if (answer.failed() && !info(advisories_stream(config_), name)) refuse("create consumer " + name + " of " + advisories_stream(config_), answer);
+  if (answer.failed() && !info(advisories_stream(config_), name))
+    refuse("create consumer " + name + " of " + advisories_stream(config_), answer);
   return drift;
 }
 
@@ -160,14 +164,15 @@ void Broker::create_consumer(const std::string& stream_created, std::uint64_t la
     const Floor from_bucket{number(&document, "seq"), text(document, "stream_created"), kept->stored_at_ns};
     if (from_bucket.seq > floor && holds(from_bucket, stream_created, last_seq)) floor = from_bucket.seq;
   }
-  const std::string from =
-      floor > 0 ? "\"deliver_policy\":\"by_start_sequence\",\"opt_start_seq\":" + std::to_string(floor + 1) : std::string("\"deliver_policy\":\"all\"");
+  const std::string from = floor > 0 ? "\"deliver_policy\":\"by_start_sequence\",\"opt_start_seq\":" + std::to_string(floor + 1)
+                                     : std::string("\"deliver_policy\":\"all\"");
   const ApiAnswer answer =
       link_.api("CONSUMER.DURABLE.CREATE." + config_.stream_name + "." + config_.consumer_name,
-                "{\"stream_name\":" + json_quoted(config_.stream_name) + ",\"config\":{\"durable_name\":" + json_quoted(config_.consumer_name) + "," + from +
+                "{\"stream_name\":" + json_quoted(config_.stream_name) +
+                    ",\"config\":{\"durable_name\":" + json_quoted(config_.consumer_name) + "," + from +
                     ",\"ack_policy\":\"explicit\",\"replay_policy\":\"instant\",\"ack_wait\":" + ns(config_.ack_wait) +
-                    ",\"max_deliver\":" + std::to_string(config_.max_deliver) + ",\"max_ack_pending\":-1,\"filter_subject\":" +
-                    json_quoted(config_.subject_prefix + ".>") + "}}");
+                    ",\"max_deliver\":" + std::to_string(config_.max_deliver) +
+                    ",\"max_ack_pending\":-1,\"filter_subject\":" + json_quoted(config_.subject_prefix + ".>") + "}}");
   if (!answer.failed()) return log::info("consumer created", {{"consumer", config_.consumer_name}, {"from", floor + 1}});
   // Another executor may have been quicker, from a floor of its own.
   if (!info(config_.stream_name, config_.consumer_name)) refuse("create consumer " + config_.consumer_name, answer);
@@ -185,7 +190,8 @@ bool Broker::holds(const Floor& floor, const std::string& stream_created, std::u
 std::vector<std::string> Broker::reconcile(const std::string& config_json) {
   Document config = parse(config_json);
   if (!text(config, "deliver_subject").empty())
-    throw ConfigError("consumer " + config_.consumer_name + " is a push consumer; delete it, or choose another transport.nats.consumer_name");
+    throw ConfigError("consumer " + config_.consumer_name +
+                      " is a push consumer; delete it, or choose another transport.nats.consumer_name");
   if (text(config, "ack_policy") != "explicit")
     throw ConfigError("consumer " + config_.consumer_name + " has ack policy " + text(config, "ack_policy") +
                       ", executors need explicit; delete it, or choose another transport.nats.consumer_name");
@@ -199,15 +205,19 @@ std::vector<std::string> Broker::reconcile(const std::string& config_json) {
     value.Parse(json.c_str());
     const Value* is = find(config, name);
     if (is && *is == value) continue;
-    differences.push_back("consumer " + config_.consumer_name + ": " + name + " is " + (is ? text_of(*is) : "absent") + ", configured " + json);
+    differences.push_back("consumer " + config_.consumer_name + ": " + name + " is " + (is ? text_of(*is) : "absent") +
+                          ", configured " + json);
     Value copy(value, config.GetAllocator());
-    if (is) config[name] = copy;
-    else config.AddMember(rapidjson::StringRef(name), copy, config.GetAllocator());
+    if (is)
+      config[name] = copy;
+    else
+      config.AddMember(rapidjson::StringRef(name), copy, config.GetAllocator());
   }
   if (differences.empty()) return {};
   if (config_.manage) {
-    const ApiAnswer answer = link_.api("CONSUMER.DURABLE.CREATE." + config_.stream_name + "." + config_.consumer_name,
-                                       "{\"stream_name\":" + json_quoted(config_.stream_name) + ",\"config\":" + text_of(config) + "}");
+    const ApiAnswer answer =
+        link_.api("CONSUMER.DURABLE.CREATE." + config_.stream_name + "." + config_.consumer_name,
+                  "{\"stream_name\":" + json_quoted(config_.stream_name) + ",\"config\":" + text_of(config) + "}");
     if (!answer.failed()) {
       for (const auto& difference : differences) log::info("consumer changed", {{"what", difference}});
       return {};
@@ -231,7 +241,8 @@ std::uint64_t Broker::dead_letters() {
 
 void Broker::save_floor() {
   if (floor_.seq == 0) return;
-  bucket_put("floor", "{\"seq\":" + std::to_string(floor_.seq) + ",\"stream_created\":" + json_quoted(floor_.stream_created) + "}");
+  bucket_put("floor",
+             "{\"seq\":" + std::to_string(floor_.seq) + ",\"stream_created\":" + json_quoted(floor_.stream_created) + "}");
 }
 
 std::optional<StoredMessage> Broker::fetch(std::uint64_t stream_seq) {
@@ -244,8 +255,8 @@ std::optional<StoredMessage> Broker::fetch(std::uint64_t stream_seq) {
 }
 
 std::optional<StoredMessage> Broker::bucket_get(const std::string& key) {
-  const ApiAnswer answer =
-      link_.api("STREAM.MSG.GET.KV_" + bucket(config_), "{\"last_by_subj\":" + json_quoted("$KV." + bucket(config_) + "." + key) + "}");
+  const ApiAnswer answer = link_.api("STREAM.MSG.GET.KV_" + bucket(config_),
+                                     "{\"last_by_subj\":" + json_quoted("$KV." + bucket(config_) + "." + key) + "}");
   if (answer.err_code == message_not_found || answer.err_code == stream_not_found) return std::nullopt;
   if (answer.failed()) refuse("read " + key + " of bucket " + bucket(config_), answer);
   auto message = parse_stored_message(answer.json);
@@ -253,7 +264,9 @@ std::optional<StoredMessage> Broker::bucket_get(const std::string& key) {
   return std::move(message).value();
 }
 
-void Broker::bucket_put(const std::string& key, const std::string& value) { publish("$KV." + bucket(config_) + "." + key, {}, value); }
+void Broker::bucket_put(const std::string& key, const std::string& value) {
+  publish("$KV." + bucket(config_) + "." + key, {}, value);
+}
 
 void Broker::bucket_delete(const std::string& key) {
   publish("$KV." + bucket(config_) + "." + key, {{"KV-Operation", "PURGE"}, {"Nats-Rollup", "sub"}}, "");
@@ -279,10 +292,11 @@ std::vector<std::string> Broker::complaints() {
   const std::string made_by_us = config_.manage ? std::string() : " and manage = false forbids to create it";
   std::string config_json;
   const auto state = stream ? info(config_.stream_name, config_.consumer_name, &config_json) : std::nullopt;
-  if (stream && !state && !made_by_us.empty()) found.push_back("consumer " + config_.consumer_name + " does not exist," + made_by_us);
-  for (const auto& [name, wanted] : {std::pair{letters_stream(config_), nats::dlq_stream(config_)},
-                                     std::pair{"KV_" + bucket(config_), bucket_stream(config_)},
-                                     std::pair{advisories_stream(config_), advisory_stream(config_)}}) {
+  if (stream && !state && !made_by_us.empty())
+    found.push_back("consumer " + config_.consumer_name + " does not exist," + made_by_us);
+  for (const auto& [name, wanted] :
+       {std::pair{letters_stream(config_), nats::dlq_stream(config_)}, std::pair{"KV_" + bucket(config_), bucket_stream(config_)},
+        std::pair{advisories_stream(config_), advisory_stream(config_)}}) {
     if (!nats::stream_info(link_, name)) {
       if (!made_by_us.empty()) found.push_back("stream " + name + " does not exist," + made_by_us);
       continue;

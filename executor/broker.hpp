@@ -21,9 +21,9 @@ struct Floor {
 
 struct ConsumerState {
   std::string created;
-  std::uint64_t pending = 0;       ///< not delivered yet
-  std::uint64_t ack_pending = 0;   ///< delivered, and not settled
-  std::uint64_t ack_floor = 0;     ///< stream sequence
+  std::uint64_t pending = 0;              ///< not delivered yet
+  std::uint64_t ack_pending = 0;          ///< delivered, and not settled
+  std::uint64_t ack_floor = 0;            ///< stream sequence
   std::chrono::milliseconds ack_wait{0};  ///< in force
   bool stream_empty = false;
   std::vector<std::string> drift;  ///< differences from the configuration that stay
@@ -42,8 +42,8 @@ class Broker {
   std::optional<ConsumerState> ensure_consumer();
   /// The consumer as it is now; nullopt when it or its stream is gone.
   std::optional<ConsumerState> look();
-  std::uint64_t dead_letters();    ///< in the stream; 0 when there is none
-  void save_floor();               ///< of the last look, into the bucket
+  std::uint64_t dead_letters();  ///< in the stream; 0 when there is none
+  void save_floor();             ///< of the last look, into the bucket
 
   std::optional<StoredMessage> fetch(std::uint64_t stream_seq);
   std::optional<StoredMessage> bucket_get(const std::string& key);  ///< nullopt: none, or deleted

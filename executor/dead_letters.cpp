@@ -24,7 +24,8 @@ void DeadLetters::send(std::uint64_t number) {
   const auto found = waiting_.find(number);
   if (found == waiting_.end()) return;
   const Letter& letter = found->second.letter;
-  requests_.send(letter.subject, letter.headers, letter.payload, 5s, [this, number](const Requests::Reply& reply) { answered(number, reply); });
+  requests_.send(letter.subject, letter.headers, letter.payload, 5s,
+                 [this, number](const Requests::Reply& reply) { answered(number, reply); });
 }
 
 void DeadLetters::answered(std::uint64_t number, const Requests::Reply& reply) {

@@ -30,8 +30,8 @@ bool read(std::string_view text, Number& number) {
 std::optional<std::string> from_base64(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
   std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
   if (size < 0) return std::nullopt;
   // EVP_DecodeBlock counts the padding as bytes.
   std::size_t padding = 0;
@@ -47,15 +47,16 @@ std::optional<Delivery> parse_ack_subject(std::string_view subject) {
   if (parts.size() < 9 || parts.size() == 10 || parts[0] != "$JS" || parts[1] != "ACK") return std::nullopt;
   const std::size_t from = parts.size() == 9 ? 4 : 6;  // of the number of deliveries
   Delivery delivery;
-  if (!read(parts[from], delivery.deliveries) || !read(parts[from + 1], delivery.stream_seq) || !read(parts[from + 2], delivery.consumer_seq) ||
-      !read(parts[from + 3], delivery.stored_at_ns))
+  if (!read(parts[from], delivery.deliveries) || !read(parts[from + 1], delivery.stream_seq) ||
+      !read(parts[from + 2], delivery.consumer_seq) || !read(parts[from + 3], delivery.stored_at_ns))
     return std::nullopt;
   return delivery;
 }
 
 std::string made_up_ack(std::string_view stream, std::string_view consumer, std::uint64_t deliveries, std::uint64_t stream_seq) {
   const std::string seq = std::to_string(stream_seq);
-  return "$JS.ACK." + std::string(stream) + "." + std::string(consumer) + "." + std::to_string(deliveries) + "." + seq + "." + seq + ".1.0";
+  return "$JS.ACK." + std::string(stream) + "." + std::string(consumer) + "." + std::to_string(deliveries) + "." + seq + "." +
+         seq + ".1.0";
 }
 
 std::string_view StoredMessage::header(std::string_view name) const {

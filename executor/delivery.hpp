@@ -13,10 +13,10 @@ namespace fraiseql {
 
 /// What an ack subject says of a delivery.
 struct Delivery {
-  std::uint64_t deliveries = 0;    ///< of this message, this one included
+  std::uint64_t deliveries = 0;  ///< of this message, this one included
   std::uint64_t stream_seq = 0;
   std::uint64_t consumer_seq = 0;
-  std::int64_t stored_at_ns = 0;   ///< Unix time at which the stream took it
+  std::int64_t stored_at_ns = 0;  ///< Unix time at which the stream took it
 };
 
 /// Reads `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>` and the longer form with

@@ -10,7 +10,8 @@ bool EntityOrder::add(const std::string& entity, std::uint64_t stream_seq, std::
     line.push_back({stream_seq, id});
     return true;
   }
-  const auto place = std::find_if(line.begin() + 1, line.end(), [&](const Place& other) { return other.stream_seq > stream_seq; });
+  const auto place =
+      std::find_if(line.begin() + 1, line.end(), [&](const Place& other) { return other.stream_seq > stream_seq; });
   line.insert(place, {stream_seq, id});
   return false;
 }

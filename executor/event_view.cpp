@@ -84,7 +84,8 @@ class Walk {
   bool value() {
     const char c = next();
     const bool is_text = c == '"';
-    if (open_.size() == 1 && member_ <= timestamp_ && !is_text) return fail("member " + std::string(member_names[member_]) + " is not a text");
+    if (open_.size() == 1 && member_ <= timestamp_ && !is_text)
+      return fail("member " + std::string(member_names[member_]) + " is not a text");
     if (open_.size() == 1 && member_ == changed_ && c != '[') return fail("member changed is not an array");
     if (open_.size() == 2 && member_ == changed_ && !is_text) return fail("member changed holds something else than texts");
     if (is_text) return text(open_.size() == 1 && member_ <= timestamp_ ? &texts[member_] : nullptr);
@@ -106,8 +107,10 @@ class Walk {
 
   bool number() {
     if (next() == '-') ++at_;
-    if (next() == '0') ++at_;
-    else if (!some_digits()) return wrong("a number without digits");
+    if (next() == '0')
+      ++at_;
+    else if (!some_digits())
+      return wrong("a number without digits");
     if (next() == '.' && (++at_, !some_digits())) return wrong("a number without digits");
     if (next() == 'e' || next() == 'E') {
       ++at_;
@@ -155,7 +158,8 @@ class Walk {
     if (c != 'u' || !four_digits(at_ + 2, code)) return wrong("an unknown escape");
     at_ += 6;
     std::uint32_t low = 0;
-    if (code >= 0xd800 && code < 0xdc00 && json_.substr(at_, 2) == "\\u" && four_digits(at_ + 2, low) && low >= 0xdc00 && low < 0xe000) {
+    if (code >= 0xd800 && code < 0xdc00 && json_.substr(at_, 2) == "\\u" && four_digits(at_ + 2, low) && low >= 0xdc00 &&
+        low < 0xe000) {
       code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
       at_ += 6;
     }
@@ -168,7 +172,10 @@ class Walk {
     code = 0;
     for (std::size_t i = from; i < from + 4; ++i) {
       const char c = json_[i];
-      const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int digit = c >= '0' && c <= '9'   ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
       if (digit < 0) return false;
       code = code * 16 + static_cast<std::uint32_t>(digit);
     }
@@ -185,12 +192,16 @@ class Walk {
 
   // Size of the UTF-8 character that begins with `first`, 0 when it is none (overlong forms and surrogates included).
   std::size_t character(unsigned char first) const {
-    const std::size_t size = first >= 0xf0 && first < 0xf5 ? 4 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xc2 && first < 0xe0 ? 2 : 0;
+    const std::size_t size = first >= 0xf0 && first < 0xf5   ? 4
+                             : first >= 0xe0 && first < 0xf0 ? 3
+                             : first >= 0xc2 && first < 0xe0 ? 2
+                                                             : 0;
     if (size == 0 || at_ + size > json_.size()) return 0;
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(json_[at_ + i]); };
     for (std::size_t i = 1; i < size; ++i)
       if ((byte(i) & 0xc0) != 0x80) return 0;
-    if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0) || (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90))
+    if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0) || (first == 0xf0 && byte(1) < 0x90) ||
+        (first == 0xf4 && byte(1) >= 0x90))
       return 0;
     return size;
   }
@@ -228,7 +239,8 @@ std::optional<int> digits(std::string_view text, std::size_t at, std::size_t cou
 std::optional<std::chrono::system_clock::time_point> parse_event_time(std::string_view text) {
   using namespace std::chrono;
   // 2024-01-15T10:30:00[.123456]Z
-  if (text.size() < 20 || text.back() != 'Z' || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':')
+  if (text.size() < 20 || text.back() != 'Z' || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
+      text[16] != ':')
     return std::nullopt;
   const auto y = digits(text, 0, 4), mo = digits(text, 5, 2), d = digits(text, 8, 2);
   const auto h = digits(text, 11, 2), mi = digits(text, 14, 2), s = digits(text, 17, 2);

@@ -27,25 +27,25 @@ struct Held {
   std::vector<Track> tracks;
 
   enum class Stage {
-    queued,        ///< its turn has not come
-    loading,       ///< its progress is being read
+    queued,   ///< its turn has not come
+    loading,  ///< its progress is being read
     working,
     saving,        ///< its progress is being written, between two actions
     settling,      ///< its last dead letter is being written
     handing_back,  ///< its progress is being written, and then it goes
   };
   Stage stage = Stage::queued;
-  bool progress_stored = false;  ///< the bucket holds something about it
-  bool alone = false;            ///< the last try of a message that has used up its deliveries
+  bool progress_stored = false;     ///< the bucket holds something about it
+  bool alone = false;               ///< the last try of a message that has used up its deliveries
   Failure failure = Failure::none;  ///< of the first action that failed for good
 
-  Loop::Timer timer;            ///< the next look at it
-  bool enqueued = false;        ///< waits for a slot on `host`
-  bool running = false;         ///< has a slot on `host`
-  Run current{};                ///< the action that is enqueued or running
+  Loop::Timer timer;      ///< the next look at it
+  bool enqueued = false;  ///< waits for a slot on `host`
+  bool running = false;   ///< has a slot on `host`
+  Run current{};          ///< the action that is enqueued or running
   std::string host;
-  std::uint64_t request = 0;    ///< of the HTTP client; 0: none
-  SteadyTime started;           ///< of the running try
+  std::uint64_t request = 0;  ///< of the HTTP client; 0: none
+  SteadyTime started;         ///< of the running try
 
   std::size_t actions() const {
     std::size_t count = 0;

@@ -79,14 +79,16 @@ std::size_t take_header(char* data, std::size_t, std::size_t size, void* self) {
   if (transfer->header_bytes > longest_headers) return 0;
   const std::string_view line(data, size);
   constexpr std::string_view name = "retry-after:";
-  if (line.size() > name.size() && std::equal(name.begin(), name.end(), line.begin(), [](char a, char b) { return a == (b | 0x20); }))
+  if (line.size() > name.size() &&
+      std::equal(name.begin(), name.end(), line.begin(), [](char a, char b) { return a == (b | 0x20); }))
     transfer->retry_after = parse_retry_after(line.substr(name.size()), std::chrono::system_clock::now());
   return size;
 }
 
 Failure failure_of(CURLcode code, const Transfer& transfer) {
   switch (code) {
-    case CURLE_OPERATION_TIMEDOUT: return Failure::timeout;
+    case CURLE_OPERATION_TIMEDOUT:
+      return Failure::timeout;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
@@ -94,14 +96,16 @@ Failure failure_of(CURLcode code, const Transfer& transfer) {
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-    case CURLE_USE_SSL_FAILED: return Failure::tls;
+    case CURLE_USE_SSL_FAILED:
+      return Failure::tls;
     // A handshake that was cut off is the network's fault, one that makes no sense is the peer's.
     case CURLE_SSL_CONNECT_ERROR:
       return std::strstr(transfer.error, "reset by peer") || std::strstr(transfer.error, "SSL_ERROR_SYSCALL") ||
                      std::strstr(transfer.error, "Broken pipe") || std::strstr(transfer.error, "unexpected eof")
                  ? Failure::network
                  : Failure::tls;
-    default: return Failure::network;
+    default:
+      return Failure::network;
   }
 }
 
@@ -190,8 +194,10 @@ struct HttpClient::Impl {
   void release(Transfer& transfer) {
     curl_multi_remove_handle(multi, transfer.easy.get());
     curl_easy_reset(transfer.easy.get());
-    if (spare.size() < 64) spare.push_back(std::move(transfer.easy));
-    else transfer.easy.reset();
+    if (spare.size() < 64)
+      spare.push_back(std::move(transfer.easy));
+    else
+      transfer.easy.reset();
   }
 };
 
@@ -286,10 +292,12 @@ std::string host_of(const std::string& url) {
   if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
     throw ConfigError("a webhook's URL is malformed");
   const std::string scheme = part(CURLUPART_SCHEME, 0);
-  if (scheme != "http" && scheme != "https") throw ConfigError("a webhook's URL must begin with http:// or https://, not " + scheme + "://");
+  if (scheme != "http" && scheme != "https")
+    throw ConfigError("a webhook's URL must begin with http:// or https://, not " + scheme + "://");
   std::string host = part(CURLUPART_HOST, 0);
   if (host.empty()) throw ConfigError("a webhook's URL names no host");
-  std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c); });
+  std::transform(host.begin(), host.end(), host.begin(),
+                 [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c); });
   return host + ":" + part(CURLUPART_PORT, CURLU_DEFAULT_PORT);
 }
 

@@ -18,8 +18,8 @@ class Loop;
 struct HttpRequest {
   std::string method;
   std::string url;
-  std::vector<std::string> headers;  ///< "Name: value", without line breaks
-  std::string_view body;             ///< must live until the outcome is told or the request is cancelled
+  std::vector<std::string> headers;          ///< "Name: value", without line breaks
+  std::string_view body;                     ///< must live until the outcome is told or the request is cancelled
   std::chrono::milliseconds timeout{30000};  ///< from the start to the last byte of the answer
 };
 

@@ -109,7 +109,8 @@ void LastTry::advised(nats::Message message) {
   seq_ = number("stream_seq");
   deliveries_ = number("deliveries");
   drained_ = begun_ = false;
-  log::warn("a message has used up its deliveries; it is tried once more, alone", {{"stream_seq", seq_}, {"deliveries", deliveries_}});
+  log::warn("a message has used up its deliveries; it is tried once more, alone",
+            {{"stream_seq", seq_}, {"deliveries", deliveries_}});
   calls_.stop_pulling([this, seq = seq_] {
     if (seq_ != seq) return;
     drained_ = true;

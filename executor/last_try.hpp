@@ -33,13 +33,13 @@ class LastTry {
   struct Calls {
     /// Ends the pull of ordinary messages and calls back when none can come any more.
     std::function<void(std::function<void()>)> stop_pulling;
-    std::function<void()> over;                     ///< pulling may go on, or the stop
+    std::function<void()> over;                       ///< pulling may go on, or the stop
     std::function<void(const std::string&)> trouble;  ///< JetStream did not answer, or the advisories are gone
   };
   LastTry(const Tools& tools, Calls calls);
 
-  void ready();       ///< connected, and everything is there: look out for advisories
-  void lost();        ///< the connection is lost, and the open pull with it
+  void ready();  ///< connected, and everything is there: look out for advisories
+  void lost();   ///< the connection is lost, and the open pull with it
   void stop();
   void worker_changed();  ///< the worker may have become empty
   void still_working();

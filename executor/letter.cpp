@@ -14,7 +14,8 @@ constexpr std::size_t longest_error = 1024;  // bytes
 
 std::string lower(std::string_view text) {
   std::string made(text);
-  std::transform(made.begin(), made.end(), made.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  std::transform(made.begin(), made.end(), made.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
   return made;
 }
 
@@ -91,7 +92,8 @@ Letter make_letter(const StoredMessage& message, const Cause& cause, std::string
   const std::size_t ours = letter.headers.size();
   for (const auto& [name, value] : message.headers) {
     const std::string small = lower(name);
-    if (small.find("nats-") != std::string::npos || small.rfind("fraiseql-dlq-", 0) == 0 || small == "fraiseql-event-id") continue;
+    if (small.find("nats-") != std::string::npos || small.rfind("fraiseql-dlq-", 0) == 0 || small == "fraiseql-event-id")
+      continue;
     add(name, value);
   }
 

@@ -19,12 +19,12 @@ struct Letter {
 
 /// Why a message is a dead letter.
 struct Cause {
-  std::string_view reason;         ///< action_failed, undecodable, max_deliveries
-  std::string observer;            ///< empty: the message as a whole
-  std::size_t action = 0;          ///< counted from 1; 0: the message as a whole
-  std::uint64_t attempts = 0;      ///< tries of the action, or deliveries
+  std::string_view reason;     ///< action_failed, undecodable, max_deliveries
+  std::string observer;        ///< empty: the message as a whole
+  std::size_t action = 0;      ///< counted from 1; 0: the message as a whole
+  std::uint64_t attempts = 0;  ///< tries of the action, or deliveries
   std::string error;
-  int http_status = 0;             ///< 0: none
+  int http_status = 0;  ///< 0: none
 };
 
 /// The letter for `message`: its own bytes, our headers, and its own headers except those that JetStream would obey.

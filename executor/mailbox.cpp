@@ -14,9 +14,9 @@ struct Mailbox::Shared : std::enable_shared_from_this<Mailbox::Shared> {
   Loop& loop;
   std::mutex mutex;
   std::vector<nats::Message> queue;
-  bool open = true;  // false: the mailbox is gone
-  Arrived arrived;                // used on the loop's thread only
-  std::function<void()> ended;    // likewise
+  bool open = true;             // false: the mailbox is gone
+  Arrived arrived;              // used on the loop's thread only
+  std::function<void()> ended;  // likewise
 
   void push(nats::Message message) {
     const std::lock_guard lock(mutex);
@@ -50,14 +50,17 @@ struct Mailbox::Shared : std::enable_shared_from_this<Mailbox::Shared> {
   }
 };
 
-Mailbox::Mailbox(Loop& loop, natsConnection* connection, const std::string& subject, Arrived arrived) : shared_(std::make_shared<Shared>(loop)) {
+Mailbox::Mailbox(Loop& loop, natsConnection* connection, const std::string& subject, Arrived arrived)
+    : shared_(std::make_shared<Shared>(loop)) {
   shared_->arrived = std::move(arrived);
   // cnats' own reference, given back when it has called for the last time.
   auto* for_cnats = new std::shared_ptr<Shared>(shared_);
   natsSubscription* raw = nullptr;
   const natsStatus status = natsConnection_Subscribe(
       &raw, connection, subject.c_str(),
-      [](natsConnection*, natsSubscription*, natsMsg* message, void* self) { (*static_cast<std::shared_ptr<Shared>*>(self))->push(nats::Message(message)); },
+      [](natsConnection*, natsSubscription*, natsMsg* message, void* self) {
+        (*static_cast<std::shared_ptr<Shared>*>(self))->push(nats::Message(message));
+      },
       for_cnats);
   if (status != NATS_OK) delete for_cnats;
   nats::check(status, "subscribe to " + subject);

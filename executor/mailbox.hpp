@@ -39,7 +39,8 @@ std::string new_inbox();
 /// Subject, headers and payload as values of their own. The place in the stream is read from the reply subject.
 StoredMessage stored_message(natsMsg* message);
 
-/// The status of a message that is only a status line ("100", "404", ...); 0 for any other message. `text` gets the words after it.
+/// The status of a message that is only a status line ("100", "404", ...); 0 for any other message. `text` gets the words after
+/// it.
 int status_of(natsMsg* message, std::string& text);
 
 }  // namespace fraiseql

@@ -35,7 +35,10 @@ int run_executor(const CommandLine& line, StopSignal& stop) {
   });
   // Short pauses: an executor that comes late costs latency, and one that asks often costs a connect.
   run_sessions(
-      stop, Backoff{100ms, 5s}, [&] { run_session({config, observers, addresses, tally, reporter, stop}); },
+      stop, Backoff{100ms, 5s},
+      [&] {
+        run_session({config, observers, addresses, tally, reporter, stop});
+      },
       [&](const Unavailable& why) {
         reporter.turn();
         reporter.update([&](StatusReport& report) {
@@ -51,6 +54,7 @@ int run_executor(const CommandLine& line, StopSignal& stop) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program({"executor", "Takes events from JetStream, runs the actions of the observers that match, and settles them.", for_executor}, argc,
-                     argv, run_executor);
+  return run_program(
+      {"executor", "Takes events from JetStream, runs the actions of the observers that match, and settles them.", for_executor},
+      argc, argv, run_executor);
 }

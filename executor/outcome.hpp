@@ -30,8 +30,8 @@ std::optional<Failure> failure_named(std::string_view name);
 /// What one try of an action came to.
 struct Outcome {
   Failure failure = Failure::none;
-  int http_status = 0;  ///< 0: no answer, or not HTTP
-  std::string why;      ///< one line for a person; empty on success
+  int http_status = 0;                                   ///< 0: no answer, or not HTTP
+  std::string why;                                       ///< one line for a person; empty on success
   std::optional<std::chrono::milliseconds> retry_after;  ///< what the other side asked for
 
   bool succeeded() const { return failure == Failure::none; }

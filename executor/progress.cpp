@@ -33,7 +33,9 @@ std::string encode_progress(const std::vector<Track>& tracks, const Observers& o
     for (const ActionState& action : track.actions) {
       any = any || action.over() || action.attempts > 0;
       writer.StartArray();
-      writer.String(action.phase == ActionState::Phase::done ? "done" : action.phase == ActionState::Phase::failed ? "failed" : "open");
+      writer.String(action.phase == ActionState::Phase::done     ? "done"
+                    : action.phase == ActionState::Phase::failed ? "failed"
+                                                                 : "open");
       writer.Uint(action.attempts);
       writer.EndArray();
     }

@@ -10,7 +10,10 @@ constexpr auto heartbeat = 3s;
 }  // namespace
 
 Pull::Pull(Loop& loop, natsConnection* connection, const std::string& stream, const std::string& consumer, Calls calls)
-    : loop_(loop), connection_(connection), subject_("$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer), calls_(std::move(calls)) {
+    : loop_(loop),
+      connection_(connection),
+      subject_("$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer),
+      calls_(std::move(calls)) {
   subscribe();
 }
 
@@ -21,7 +24,8 @@ Pull::~Pull() {
 
 void Pull::subscribe() {
   inbox_ = new_inbox();
-  mailbox_ = std::make_unique<Mailbox>(loop_, connection_, inbox_ + "*", [this](nats::Message message) { arrived(std::move(message)); });
+  mailbox_ =
+      std::make_unique<Mailbox>(loop_, connection_, inbox_ + "*", [this](nats::Message message) { arrived(std::move(message)); });
 }
 
 void Pull::ask(int batch) {
@@ -84,7 +88,8 @@ void Pull::arrived(nats::Message message) {
 void Pull::status(int code, const std::string& text) {
   if (code == 100) return watch_silence();
   if (code == 404 || code == 408) return close_after(0ms);
-  if (code == 503 || text.find("Consumer Deleted") != std::string::npos || text.find("Consumer is push based") != std::string::npos) {
+  if (code == 503 || text.find("Consumer Deleted") != std::string::npos ||
+      text.find("Consumer is push based") != std::string::npos) {
     lost();
     return calls_.gone(text.empty() ? "nobody answers the pull" : text);
   }

@@ -18,7 +18,7 @@ class Pull {
  public:
   struct Calls {
     std::function<void(nats::Message)> message;
-    std::function<void()> wanted;  ///< no pull is open: call `ask` if there is room
+    std::function<void()> wanted;                  ///< no pull is open: call `ask` if there is room
     std::function<void(const std::string&)> gone;  ///< the consumer is deleted, missing, or silent: look after it
   };
 

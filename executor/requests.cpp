@@ -5,11 +5,13 @@
 namespace fraiseql {
 
 Requests::Requests(Loop& loop, natsConnection* connection)
-    : loop_(loop), connection_(connection), inbox_(new_inbox()), mailbox_(loop, connection, inbox_ + "*", [this](nats::Message message) {
-        arrived(std::move(message));
-      }) {}
+    : loop_(loop),
+      connection_(connection),
+      inbox_(new_inbox()),
+      mailbox_(loop, connection, inbox_ + "*", [this](nats::Message message) { arrived(std::move(message)); }) {}
 
-void Requests::send(const std::string& subject, const Headers& headers, std::string_view payload, std::chrono::milliseconds limit, Answered answered) {
+void Requests::send(const std::string& subject, const Headers& headers, std::string_view payload, std::chrono::milliseconds limit,
+                    Answered answered) {
   const std::uint64_t number = next_++;
   Waiting& waiting = waiting_[number];
   waiting.answered = std::move(answered);

@@ -25,7 +25,8 @@ class Requests {
   Requests(Loop& loop, natsConnection* connection);
 
   /// `answered` is called once, also when nothing comes within `limit`. Subjects must hold no blank or line break.
-  void send(const std::string& subject, const Headers& headers, std::string_view payload, std::chrono::milliseconds limit, Answered answered);
+  void send(const std::string& subject, const Headers& headers, std::string_view payload, std::chrono::milliseconds limit,
+            Answered answered);
 
  private:
   void arrived(nats::Message message);

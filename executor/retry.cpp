@@ -16,9 +16,12 @@ bool worth_retrying(const Outcome& outcome) {
     case Failure::timeout:
     case Failure::circuit_open:
     case Failure::http_429:
-    case Failure::http_5xx: return true;
-    case Failure::http_4xx: return outcome.http_status == 408;
-    default: return false;
+    case Failure::http_5xx:
+      return true;
+    case Failure::http_4xx:
+      return outcome.http_status == 408;
+    default:
+      return false;
   }
 }
 
@@ -45,7 +48,8 @@ std::optional<milliseconds> pause_after(const RetryPolicy& policy, unsigned atte
 
 std::optional<milliseconds> parse_retry_after(std::string_view value, std::chrono::system_clock::time_point now) {
   while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-  while (!value.empty() && (value.back() == ' ' || value.back() == '\t' || value.back() == '\r' || value.back() == '\n')) value.remove_suffix(1);
+  while (!value.empty() && (value.back() == ' ' || value.back() == '\t' || value.back() == '\r' || value.back() == '\n'))
+    value.remove_suffix(1);
   if (value.empty()) return std::nullopt;
   if (value.front() >= '0' && value.front() <= '9') {
     constexpr long longest = 10L * 366 * 86400;  // seconds; above it the caller's cap decides anyway

@@ -20,7 +20,8 @@ std::optional<std::chrono::milliseconds> next_delay(const RetryPolicy& policy, u
 
 /// The same after `outcome`: nullopt when it is final, and never earlier than the other side asked for, unless that is
 /// beyond the policy's longest pause.
-std::optional<std::chrono::milliseconds> pause_after(const RetryPolicy& policy, unsigned attempt, const Outcome& outcome, double jitter);
+std::optional<std::chrono::milliseconds> pause_after(const RetryPolicy& policy, unsigned attempt, const Outcome& outcome,
+                                                     double jitter);
 
 /// The pause that a Retry-After header asks for, given in seconds or as an HTTP date; nullopt when it says neither.
 std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view value, std::chrono::system_clock::time_point now);

@@ -4,7 +4,6 @@
 
 #include <cstdlib>
 #include <exception>
-#include <iostream>
 #include <map>
 
 #include "common/errors.hpp"
@@ -44,7 +43,9 @@ bool same_consumer(const std::string& created, const std::string& now) {
 class Session {
  public:
   explicit Session(const SessionParts& parts);
-  ~Session() { parts_.reporter.update([](StatusReport& report) { report.problems.clear(); }); }
+  ~Session() {
+    parts_.reporter.update([](StatusReport& report) { report.problems.clear(); });
+  }
   void run();
 
  private:
@@ -52,6 +53,7 @@ class Session {
   void prepare();
   void prepared(std::optional<ConsumerState> consumer);
   void not_prepared(const std::string& why);
+  void prepare_again();
   void consumer_is(const ConsumerState& consumer);
   void consumer_gone(const std::string& why, bool deleted);
   void ensure_own();
@@ -91,6 +93,7 @@ class Session {
   std::uint64_t ticks_ = 0;
   bool said_missing_ = false, said_empty_ = false;
   std::map<std::string, std::string> problems_;
+  Loop::Timer again_;
   std::exception_ptr failure_;
 };
 
@@ -110,12 +113,12 @@ Session::Session(const SessionParts& parts)
                  end_if_done();
                },
                [this] { ensure_own(); }}),
-      pull_(loop_, link_.get(), nats_.stream_name, nats_.consumer_name,
-            {[this](nats::Message message) {
-               if (!stale_) worker_.take(std::move(message));
-             },
-             [this] { ask(); },
-             [this](const std::string& why) { consumer_gone(why, why.find("Deleted") != std::string::npos); }}),
+      pull_(
+          loop_, link_.get(), nats_.stream_name, nats_.consumer_name,
+          {[this](nats::Message message) {
+             if (!stale_) worker_.take(std::move(message));
+           },
+           [this] { ask(); }, [this](const std::string& why) { consumer_gone(why, why.find("Deleted") != std::string::npos); }}),
       last_try_({loop_, link_.get(), nats_, broker_, background_, worker_, acks_},
                 {[this](std::function<void()> ended) { pull_.end(std::move(ended)); },
                  [this] {
@@ -209,6 +212,7 @@ void Session::prepare() {
       [this](const auto& result) {
         preparing_ = false;
         own_ready_ = true;
+        problems_.erase(std::string(problem::drift));
         for (const auto& difference : result.second) problems_[std::string(problem::drift)] = difference;
         prepared(result.first);
       },
@@ -221,18 +225,17 @@ void Session::prepare() {
 void Session::prepared(std::optional<ConsumerState> consumer) {
   api_ok_ = Clock::now();
   if (!consumer) {
-    problems_[std::string(problem::no_stream)] = "stream " + nats_.stream_name + " does not exist; the bridge makes it: fraiseql run, or pg2nats-bridge";
+    problems_[std::string(problem::no_stream)] =
+        "stream " + nats_.stream_name + " does not exist; the bridge makes it: fraiseql run, or pg2nats-bridge";
     if (!std::exchange(said_missing_, true))
       log::warn("the stream is missing; waiting for it. With transport = nats a bridge has to run somewhere (run_bridge = true)",
                 {{"stream", nats_.stream_name}});
-    loop_.after(1s, [this] {
-      if (connected_ && !ready_) prepare();
-    });
-    return;
+    return prepare_again();
   }
   if (std::exchange(said_missing_, false)) log::info("the stream is there", {{"stream", nats_.stream_name}});
   if (consumer->stream_empty && !std::exchange(said_empty_, true))
-    log::info("the stream is empty. With transport = nats a bridge has to run somewhere (run_bridge = true)", {{"stream", nats_.stream_name}});
+    log::info("the stream is empty. With transport = nats a bridge has to run somewhere (run_bridge = true)",
+              {{"stream", nats_.stream_name}});
   problems_.erase(std::string(problem::no_stream));
   problems_.erase(std::string(problem::jetstream_unreachable));
   if (!consumer->drift.empty()) problems_[std::string(problem::drift)] = consumer->drift.front();
@@ -258,9 +261,14 @@ void Session::consumer_is(const ConsumerState& consumer) {
 }
 
 void Session::not_prepared(const std::string& why) {
-  problems_[std::string(problem::jetstream_unreachable)] = why;
-  log::warn("JetStream is not ready", {{"why", why}});
-  loop_.after(1s, [this] {
+  std::string& known = problems_[std::string(problem::jetstream_unreachable)];
+  if (std::exchange(known, why) != why) log::warn("JetStream is not ready", {{"why", why}});
+  prepare_again();
+}
+
+void Session::prepare_again() {
+  loop_.cancel(again_);
+  again_ = loop_.after(1s, [this] {
     if (connected_ && !ready_) prepare();
   });
 }
@@ -362,13 +370,16 @@ void Session::sweep() {
 void Session::report() {
   const bool api_ok = connected_ && Clock::now() - api_ok_ < api_ok_for;
   const std::string unwritable(problem::dlq_unwritable);
-  if (letters_.failing()) problems_[unwritable] = "a dead letter cannot be written (" + letters_.why() + "); nothing new is taken until it can: fraiseql check";
-  else problems_.erase(unwritable);
+  if (letters_.failing())
+    problems_[unwritable] =
+        "a dead letter cannot be written (" + letters_.why() + "); nothing new is taken until it can: fraiseql check";
+  else
+    problems_.erase(unwritable);
   long longest = 0;
   for (const auto& observer : parts_.observers.all())
     for (const auto& action : observer.actions) longest = std::max(longest, static_cast<long>(action.timeout.count()));
   parts_.reporter.update([&](StatusReport& to) {
-    to.state = stopping_ ? "stopping" : ready_ ? "running" : "starting";
+    to.state = ready_ || stopping_ ? "running" : "starting";
     to.jetstream = api_ok ? Reach::ok : Reach::unreachable;
     to.problems = problems_;
     to.details["held"] = std::to_string(worker_.held());
@@ -409,20 +420,6 @@ void Session::end_if_done() {
 void run_session(const SessionParts& parts) {
   Session session(parts);
   session.run();
-}
-
-bool check_needs(const ExecutorConfig& config) {
-  try {
-    const nats::Link link(config.nats, nats::Link::Reconnect::never, "fraiseql executor --check");
-    Broker broker(link, config.nats);
-    const auto complaints = broker.complaints();
-    for (const auto& line : complaints) std::cout << line << "\n";
-    if (complaints.empty()) std::cout << "ok: NATS at " << link.server() << ", stream " << config.nats.stream_name << "\n";
-    return complaints.empty();
-  } catch (const Unavailable& e) {
-    std::cout << e.what() << "\n";
-    return false;
-  }
 }
 
 }  // namespace fraiseql

@@ -13,7 +13,8 @@ Step next_step(const std::vector<Track>& tracks, SteadyTime now, std::optional<S
     if (current == actions.end()) continue;
     switch (current->phase) {
       case ActionState::Phase::running:
-      case ActionState::Phase::failing: return Busy{};
+      case ActionState::Phase::failing:
+        return Busy{};
       case ActionState::Phase::waiting:
         if (current->due > now) {
           earliest = std::min(earliest.value_or(current->due), current->due);

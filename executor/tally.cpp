@@ -15,7 +15,8 @@ Tally::Tally() {
 
 void Tally::action(const std::string& type, const Outcome& outcome, Seconds took) {
   metrics_.count(metric::action_executed, {{"action_type", type}});
-  if (!outcome.succeeded()) metrics_.count(metric::action_errors, {{"action_type", type}, {"error_type", std::string(label(outcome.failure))}});
+  if (!outcome.succeeded())
+    metrics_.count(metric::action_errors, {{"action_type", type}, {"error_type", std::string(label(outcome.failure))}});
   metrics_.observe(metric::action_duration, metric::duration_bounds(), took.count(), {{"action_type", type}});
 }
 
@@ -28,7 +29,9 @@ void Tally::settled(Seconds held) {
 }
 
 // Clocks of two machines may disagree: a change from the future took no time.
-void Tally::end_to_end(Seconds since) { metrics_.observe(metric::end_to_end, metric::duration_bounds(), std::max(since.count(), 0.0)); }
+void Tally::end_to_end(Seconds since) {
+  metrics_.observe(metric::end_to_end, metric::duration_bounds(), std::max(since.count(), 0.0));
+}
 void Tally::overflow() { metrics_.count(metric::dlq_overflow); }
 void Tally::backlog(std::uint64_t messages) { metrics_.set(metric::backlog_size, static_cast<double>(messages)); }
 void Tally::letters(std::uint64_t messages) { metrics_.set(metric::dlq_items, static_cast<double>(messages)); }

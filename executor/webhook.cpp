@@ -8,7 +8,8 @@ namespace {
 
 std::string lower(std::string_view text) {
   std::string made(text);
-  std::transform(made.begin(), made.end(), made.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  std::transform(made.begin(), made.end(), made.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
   return made;
 }
 
@@ -32,9 +33,17 @@ std::string line(std::string_view name, std::string_view value) {
 
 bool is_ours(const std::string& lower_name) {
   // The last ones belong to the framing of the request: overridden, they would smuggle.
-  static constexpr std::array<std::string_view, 11> names{"webhook-id",        "webhook-timestamp", "webhook-signature", "x-fraiseql-signature-256",
-                                                          "content-type",      "content-length",    "transfer-encoding", "connection",
-                                                          "expect",            "upgrade",           "te"};
+  static constexpr std::array<std::string_view, 11> names{"webhook-id",
+                                                          "webhook-timestamp",
+                                                          "webhook-signature",
+                                                          "x-fraiseql-signature-256",
+                                                          "content-type",
+                                                          "content-length",
+                                                          "transfer-encoding",
+                                                          "connection",
+                                                          "expect",
+                                                          "upgrade",
+                                                          "te"};
   return lower_name.rfind("fraiseql-", 0) == 0 || std::find(names.begin(), names.end(), lower_name) != names.end();
 }
 
@@ -51,7 +60,8 @@ std::vector<std::string> webhook_headers(const ActionConfig& action, const std::
   std::vector<std::string> headers;
   headers.push_back("Content-Type: application/json");
   headers.push_back(line("webhook-id", event_id(message)));
-  headers.push_back(line("webhook-timestamp", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count())));
+  headers.push_back(line("webhook-timestamp",
+                         std::to_string(std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count())));
   if (const auto pk = message.header("Fraiseql-Pk"); !pk.empty()) headers.push_back(line("Fraiseql-Pk", pk));
   headers.push_back(line("Fraiseql-Observer", observer));
   headers.push_back(line("Fraiseql-Attempt", std::to_string(attempt)));

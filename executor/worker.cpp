@@ -45,7 +45,8 @@ void Worker::take(nats::Message raw) {
 
 void Worker::take_alone(StoredMessage message, std::function<void(Alone)> over) {
   alone_over_ = std::move(over);
-  add(std::move(message), "", tools_.config.nats.max_deliver > 0 ? static_cast<std::uint64_t>(tools_.config.nats.max_deliver) + 1 : 2, true);
+  add(std::move(message), "",
+      tools_.config.nats.max_deliver > 0 ? static_cast<std::uint64_t>(tools_.config.nats.max_deliver) + 1 : 2, true);
 }
 
 void Worker::add(StoredMessage message, std::string reply, std::uint64_t deliveries, bool alone) {
@@ -55,8 +56,10 @@ void Worker::add(StoredMessage message, std::string reply, std::uint64_t deliver
   if (const auto known = by_event_.find(event); known != by_event_.end()) {
     // Delivered again, or the same event a second time in the stream: one run of its actions settles all of them.
     Held& held = *held_.at(known->second);
-    if (alone) held.alone = true;
-    else held.replies[seq] = std::move(reply);
+    if (alone)
+      held.alone = true;
+    else
+      held.replies[seq] = std::move(reply);
     held.deliveries = std::max(held.deliveries, deliveries);
     return;
   }
@@ -115,23 +118,27 @@ void Worker::begin(Held& held) {
 void Worker::bury(Held& held) {
   held.stage = Stage::settling;
   held.failure = Failure::undecodable;
-  log::warn("dead letter", {{"reason", "undecodable"}, {"event_id", held.event_id}, {"stream_seq", held.message.stream_seq}, {"why", held.undecodable}});
+  log::warn("dead letter", {{"reason", "undecodable"},
+                            {"event_id", held.event_id},
+                            {"stream_seq", held.message.stream_seq},
+                            {"why", held.undecodable}});
   Cause cause{"undecodable", "", 0, held.deliveries, held.undecodable, 0};
-  tools_.letters.write(make_letter(held.message, cause, tools_.config.nats.subject_prefix, tools_.config.nats.dlq_subject_prefix, tools_.max_payload,
-                                   std::chrono::system_clock::now()),
+  tools_.letters.write(make_letter(held.message, cause, tools_.config.nats.subject_prefix, tools_.config.nats.dlq_subject_prefix,
+                                   tools_.max_payload, std::chrono::system_clock::now()),
                        [this, id = held.id] {
                          if (Held* found = find(id)) settle(*found, true);
                        });
 }
 
-void Worker::condemn(const StoredMessage& message, std::uint64_t deliveries, const std::string& why, std::function<void()> stored) {
+void Worker::condemn(const StoredMessage& message, std::uint64_t deliveries, const std::string& why,
+                     std::function<void()> stored) {
   log::warn("dead letter",
             {{"reason", "max_deliveries"}, {"event_id", event_id(message)}, {"stream_seq", message.stream_seq}, {"why", why}});
   tools_.tally.failed(Failure::max_deliveries);
   tools_.tally.settled(Tally::Seconds(0));
   const Cause cause{"max_deliveries", "", 0, deliveries, why, 0};
-  tools_.letters.write(make_letter(message, cause, tools_.config.nats.subject_prefix, tools_.config.nats.dlq_subject_prefix, tools_.max_payload,
-                                   std::chrono::system_clock::now()),
+  tools_.letters.write(make_letter(message, cause, tools_.config.nats.subject_prefix, tools_.config.nats.dlq_subject_prefix,
+                                   tools_.max_payload, std::chrono::system_clock::now()),
                        std::move(stored));
 }
 
@@ -171,8 +178,10 @@ void Worker::start_waiting() {
   if (starting_) return;
   starting_ = true;
   while (const auto next = schedule_.start(Clock::now())) {
-    if (Held* held = find(next->id)) start(*held, next->circuit_open);
-    else if (!next->circuit_open) log::error("a slot was given to a message that is gone");
+    if (Held* held = find(next->id))
+      start(*held, next->circuit_open);
+    else if (!next->circuit_open)
+      log::error("a slot was given to a message that is gone");
   }
   starting_ = false;
 }
@@ -189,19 +198,25 @@ void Worker::start(Held& held, bool circuit_open) {
   ++state.attempts;
   if (circuit_open) {
     tools_.loop.post([this, id = held.id, host = held.host] {
-      tried(id, {Failure::circuit_open, 0, "circuit open: " + host + " did not answer " + std::to_string(Schedule::failures_to_open) + " times in a row", {}});
+      tried(id, {Failure::circuit_open,
+                 0,
+                 "circuit open: " + host + " did not answer " + std::to_string(Schedule::failures_to_open) + " times in a row",
+                 {}});
     });
     return;
   }
   HttpRequest request{action.method, action.url,
-                      webhook_headers(action, observer.name, held.message, state.attempts, std::chrono::system_clock::now()), held.message.payload,
-                      action.timeout};
+                      webhook_headers(action, observer.name, held.message, state.attempts, std::chrono::system_clock::now()),
+                      held.message.payload, action.timeout};
   held.request = tools_.http.start(request, [this, id = held.id](Outcome outcome) { tried(id, std::move(outcome)); });
 }
 
 void Worker::say(const Held& held, const ActionConfig& action) {
   const std::string& observer = tools_.observers.at(held.tracks[held.current.track].observer).name;
-  const auto line = action.level == "error" ? log::error : action.level == "warn" ? log::warn : action.level == "debug" ? log::debug : log::info;
+  const auto line = action.level == "error"   ? log::error
+                    : action.level == "warn"  ? log::warn
+                    : action.level == "debug" ? log::debug
+                                              : log::info;
   line("event", {{"observer", observer},
                  {"event", held.view.event},
                  {"entity", held.view.entity},
@@ -219,7 +234,9 @@ void Worker::tried(std::uint64_t id, Outcome outcome) {
   const auto now = Clock::now();
   if (held->running) {
     const bool silent = outcome.failure == Failure::network || outcome.failure == Failure::timeout;
-    const auto answer = outcome.http_status > 0 ? Schedule::Answer::came : silent ? Schedule::Answer::failed : Schedule::Answer::unknown;
+    const auto answer = outcome.http_status > 0 ? Schedule::Answer::came
+                        : silent                ? Schedule::Answer::failed
+                                                : Schedule::Answer::unknown;
     schedule_.finished(held->host, answer, now);
   }
   held->running = false;
@@ -231,7 +248,8 @@ void Worker::tried(std::uint64_t id, Outcome outcome) {
   if (outcome.succeeded()) {
     state.phase = Phase::done;
     action_over(id);
-  } else if (const auto pause = pause_after(observer.retry, state.attempts, outcome, std::uniform_real_distribution<double>()(dice_))) {
+  } else if (const auto pause =
+                 pause_after(observer.retry, state.attempts, outcome, std::uniform_real_distribution<double>()(dice_))) {
     tools_.tally.retried();
     state.phase = Phase::waiting;
     state.due = now + *pause;
@@ -251,7 +269,9 @@ void Worker::failed(Held& held, const Outcome& outcome) {
   if (held.failure == Failure::none) held.failure = outcome.failure;
   const bool letter = observer.on_failure == ObserverConfig::OnFailure::dlq;
   const auto line = letter ? log::warn : log::error;
-  line(letter ? "dead letter" : observer.on_failure == ObserverConfig::OnFailure::alert ? "ALERT action failed" : "action failed",
+  line(letter                                                    ? "dead letter"
+       : observer.on_failure == ObserverConfig::OnFailure::alert ? "ALERT action failed"
+                                                                 : "action failed",
        {{"observer", observer.name},
         {"action", number + 1},
         {"event_id", held.event_id},
@@ -265,8 +285,8 @@ void Worker::failed(Held& held, const Outcome& outcome) {
   }
   state.phase = Phase::failing;
   const Cause cause{"action_failed", observer.name, number + 1, state.attempts, outcome.why, outcome.http_status};
-  tools_.letters.write(make_letter(held.message, cause, tools_.config.nats.subject_prefix, tools_.config.nats.dlq_subject_prefix, tools_.max_payload,
-                                   std::chrono::system_clock::now()),
+  tools_.letters.write(make_letter(held.message, cause, tools_.config.nats.subject_prefix, tools_.config.nats.dlq_subject_prefix,
+                                   tools_.max_payload, std::chrono::system_clock::now()),
                        [this, id = held.id, run = held.current] {
                          Held* found = find(id);
                          if (!found) return;
@@ -281,15 +301,19 @@ void Worker::action_over(std::uint64_t id) {
   const bool more = std::any_of(held->tracks.begin(), held->tracks.end(), [](const Track& track) {
     return std::any_of(track.actions.begin(), track.actions.end(), [](const ActionState& action) { return !action.over(); });
   });
-  if (more) save_progress(id);
-  else advance(id);
+  if (more)
+    save_progress(id);
+  else
+    advance(id);
 }
 
 void Worker::settle(Held& held, bool terminate) {
   const auto now = Clock::now();
   for (const auto& [seq, reply] : held.replies) {
-    if (terminate) tools_.acks.terminate(reply);
-    else tools_.acks.done(reply);
+    if (terminate)
+      tools_.acks.terminate(reply);
+    else
+      tools_.acks.done(reply);
     if (settled_.emplace(seq, held.event_id).second) settled_order_.emplace_back(seq, held.event_id);
   }
   while (settled_order_.size() > settled_kept) {
@@ -298,8 +322,10 @@ void Worker::settle(Held& held, bool terminate) {
   }
   if (held.progress_stored) forget_progress(held);
   tools_.tally.settled(now - held.taken);
-  if (held.failure != Failure::none) tools_.tally.failed(held.failure);
-  else if (!held.tracks.empty()) tools_.tally.end_to_end(std::chrono::system_clock::now() - held.view.changed_at);
+  if (held.failure != Failure::none)
+    tools_.tally.failed(held.failure);
+  else if (!held.tracks.empty())
+    tools_.tally.end_to_end(std::chrono::system_clock::now() - held.view.changed_at);
   const bool alone = held.alone;
   remove(held.id);
   if (alone && alone_over_) std::exchange(alone_over_, {})(Alone::settled);

@@ -58,7 +58,7 @@ class Worker {
 
   /// Whether this process has settled that message lately.
   bool has_settled(std::uint64_t stream_seq, const std::string& event) const { return settled_.contains({stream_seq, event}); }
-  int room() const;          ///< how many messages to pull now
+  int room() const;  ///< how many messages to pull now
   bool empty() const { return held_.empty(); }
   std::size_t held() const { return held_.size(); }
   int running() const { return schedule_.running(); }
@@ -91,7 +91,8 @@ class Worker {
   void hand_back(Held& held);
   void give_back(std::uint64_t id);
   void remove(std::uint64_t id);
-  void write_progress(const Held& held, const std::string& json, std::chrono::milliseconds limit, std::function<void(bool)> written);
+  void write_progress(const Held& held, const std::string& json, std::chrono::milliseconds limit,
+                      std::function<void(bool)> written);
   void forget_progress(const Held& held);
 
   Tools tools_;

@@ -32,33 +32,36 @@ void Worker::load_progress(std::uint64_t id) {
   if (!held) return;
   held->stage = Stage::loading;
   const std::string json = "{\"last_by_subj\":\"" + progress_subject(tools_.config, *held) + "\"}";
-  tools_.requests.send("$JS.API.STREAM.MSG.GET.KV_" + Broker::bucket(tools_.config.nats), {}, json, 5s, [this, id](const Requests::Reply& reply) {
-    Held* found = find(id);
-    if (!found || found->stage != Stage::loading) return;
-    const Stored error = reply.kind == Requests::Reply::Kind::answer ? parse_stored(reply.data) : Stored{0, 503, 0, ""};
-    if (error.err_code == stream_not_found && calls_.bucket_missing) calls_.bucket_missing();
-    if (error.code != 0 && error.err_code != message_not_found && error.err_code != stream_not_found) {
-      // Without knowing what is done nothing may be done.
-      found->timer = tools_.loop.after(1s, [this, id] { load_progress(id); });
-      return;
-    }
-    if (error.code == 0)
-      if (const auto kept = parse_stored_message(reply.data); kept && kept.value().header("KV-Operation").empty()) {
-        apply_progress(kept.value().payload, found->tracks, tools_.observers);
-        found->progress_stored = true;
-      }
-    found->stage = Stage::working;
-    advance(id);
-  });
+  tools_.requests.send(
+      "$JS.API.STREAM.MSG.GET.KV_" + Broker::bucket(tools_.config.nats), {}, json, 5s, [this, id](const Requests::Reply& reply) {
+        Held* found = find(id);
+        if (!found || found->stage != Stage::loading) return;
+        const Stored error = reply.kind == Requests::Reply::Kind::answer ? parse_stored(reply.data) : Stored{0, 503, 0, ""};
+        if (error.err_code == stream_not_found && calls_.bucket_missing) calls_.bucket_missing();
+        if (error.code != 0 && error.err_code != message_not_found && error.err_code != stream_not_found) {
+          // Without knowing what is done nothing may be done.
+          found->timer = tools_.loop.after(1s, [this, id] { load_progress(id); });
+          return;
+        }
+        if (error.code == 0)
+          if (const auto kept = parse_stored_message(reply.data); kept && kept.value().header("KV-Operation").empty()) {
+            apply_progress(kept.value().payload, found->tracks, tools_.observers);
+            found->progress_stored = true;
+          }
+        found->stage = Stage::working;
+        advance(id);
+      });
 }
 
-void Worker::write_progress(const Held& held, const std::string& json, std::chrono::milliseconds limit, std::function<void(bool)> written) {
-  tools_.requests.send(progress_subject(tools_.config, held), {}, json, limit, [this, written = std::move(written)](const Requests::Reply& reply) {
-    if (reply.kind == Requests::Reply::Kind::no_responders && calls_.bucket_missing) calls_.bucket_missing();
-    if (reply.kind != Requests::Reply::Kind::answer) return written(false);
-    const Stored stored = parse_stored(reply.data);
-    written(stored.code == 0 && stored.seq > 0);
-  });
+void Worker::write_progress(const Held& held, const std::string& json, std::chrono::milliseconds limit,
+                            std::function<void(bool)> written) {
+  tools_.requests.send(progress_subject(tools_.config, held), {}, json, limit,
+                       [this, written = std::move(written)](const Requests::Reply& reply) {
+                         if (reply.kind == Requests::Reply::Kind::no_responders && calls_.bucket_missing) calls_.bucket_missing();
+                         if (reply.kind != Requests::Reply::Kind::answer) return written(false);
+                         const Stored stored = parse_stored(reply.data);
+                         written(stored.code == 0 && stored.seq > 0);
+                       });
 }
 
 void Worker::save_progress(std::uint64_t id) {
@@ -79,7 +82,8 @@ void Worker::save_progress(std::uint64_t id) {
 }
 
 void Worker::forget_progress(const Held& held) {
-  tools_.requests.send(progress_subject(tools_.config, held), {{"KV-Operation", "PURGE"}, {"Nats-Rollup", "sub"}}, "", 5s, [](const Requests::Reply&) {});
+  tools_.requests.send(progress_subject(tools_.config, held), {{"KV-Operation", "PURGE"}, {"Nats-Rollup", "sub"}}, "", 5s,
+                       [](const Requests::Reply&) {});
 }
 
 void Worker::still_working() {
@@ -100,7 +104,8 @@ void Worker::abandon_waiting() {
   std::vector<std::uint64_t> waiting;
   for (const auto& [id, held] : held_) {
     const bool busy = held->running || held->alone || held->stage == Stage::saving || held->stage == Stage::settling ||
-                      held->stage == Stage::handing_back || std::holds_alternative<Busy>(next_step(held->tracks, Clock::now(), std::nullopt));
+                      held->stage == Stage::handing_back ||
+                      std::holds_alternative<Busy>(next_step(held->tracks, Clock::now(), std::nullopt));
     if (!busy) waiting.push_back(id);
   }
   // Everybody out before anybody's turn comes.
@@ -122,7 +127,8 @@ void Worker::hand_back_all() {
   std::vector<std::uint64_t> ids;
   for (const auto& [id, held] : held_) ids.push_back(id);
   // By stream order, so that the next executor gets them in it.
-  std::sort(ids.begin(), ids.end(), [this](std::uint64_t a, std::uint64_t b) { return find(a)->message.stream_seq < find(b)->message.stream_seq; });
+  std::sort(ids.begin(), ids.end(),
+            [this](std::uint64_t a, std::uint64_t b) { return find(a)->message.stream_seq < find(b)->message.stream_seq; });
   for (const std::uint64_t id : ids)
     if (Held* held = find(id)) hand_back(*held);
 }

@@ -13,8 +13,8 @@ BOOST_FIXTURE_TEST_CASE(every_answer_of_a_webhook_has_its_meaning, ExecutorFixtu
   struct Case {
     std::string name;
     std::vector<Answer> answers;
-    std::size_t requests;   // that must come
-    std::string letter;     // its HTTP status; "-" for none; "" for a letter without status
+    std::size_t requests;  // that must come
+    std::string letter;    // its HTTP status; "-" for none; "" for a letter without status
   };
   const std::vector<Case> cases = {
       {"Fine", {{200}}, 1, "-"},
@@ -68,7 +68,8 @@ BOOST_FIXTURE_TEST_CASE(a_request_carries_the_payload_byte_for_byte_and_the_head
   for (std::size_t i = 0; i < 2; ++i) {
     const auto& request = requests[i];
     BOOST_TEST(request.method == "POST");
-    BOOST_TEST(request.body == R"({"event":"INSERT","entity":"Order","subject":")" + subject + R"(","timestamp":"2024-01-15T10:30:00Z","data":)" + data + "}");
+    BOOST_TEST(request.body == R"({"event":"INSERT","entity":"Order","subject":")" + subject +
+                                   R"(","timestamp":"2024-01-15T10:30:00Z","data":)" + data + "}");
     BOOST_TEST(request.headers.at("content-type") == "application/json");
     BOOST_TEST(request.headers.at("webhook-id") == id);
     BOOST_TEST(!request.headers.at("webhook-timestamp").empty());
@@ -80,12 +81,15 @@ BOOST_FIXTURE_TEST_CASE(a_request_carries_the_payload_byte_for_byte_and_the_head
 }
 
 BOOST_FIXTURE_TEST_CASE(observers_match_by_entity_and_event_type_and_run_in_the_order_of_the_file, ExecutorFixture) {
-  config.observers = webhook("b", receiver.url("/first")) + webhook("a", receiver.url("/second"), "Order") + webhook("other", receiver.url("/third"), "User") +
-                     "[[observers]]\nname = \"deletes\"\nentity = \"*\"\nevent_type = \"DELETE\"\n[[observers.actions]]\ntype = \"webhook\"\nurl = \"" +
-                     receiver.url("/deletes") + "\"\n" +
-                     "[[observers]]\nname = \"off\"\nenabled = false\nentity = \"*\"\n[[observers.actions]]\ntype = \"webhook\"\nurl = \"" +
-                     receiver.url("/off") + "\"\n" +
-                     "[[observers]]\nname = \"said\"\nentity = \"Order\"\n[[observers.actions]]\ntype = \"log\"\nlevel = \"warn\"\n";
+  config.observers =
+      webhook("b", receiver.url("/first")) + webhook("a", receiver.url("/second"), "Order") +
+      webhook("other", receiver.url("/third"), "User") +
+      "[[observers]]\nname = \"deletes\"\nentity = \"*\"\nevent_type = \"DELETE\"\n[[observers.actions]]\ntype = "
+      "\"webhook\"\nurl = \"" +
+      receiver.url("/deletes") + "\"\n" +
+      "[[observers]]\nname = \"off\"\nenabled = false\nentity = \"*\"\n[[observers.actions]]\ntype = \"webhook\"\nurl = \"" +
+      receiver.url("/off") + "\"\n" +
+      "[[observers]]\nname = \"said\"\nentity = \"Order\"\n[[observers.actions]]\ntype = \"log\"\nlevel = \"warn\"\n";
   receiver.answer("/first", {{404}});  // a failing one does not hold the next
   const std::string id = publish({.operation = "UPDATE"});
   Child executor = start();
@@ -100,8 +104,9 @@ BOOST_FIXTURE_TEST_CASE(observers_match_by_entity_and_event_type_and_run_in_the_
 BOOST_FIXTURE_TEST_CASE(loopback_is_refused_in_every_spelling_unless_allowed, ExecutorFixture) {
   config.allow_networks = "[]";
   const std::string port = std::to_string(receiver.port());
-  const std::vector<std::string> hosts = {"127.0.0.1",  "localhost", "2130706433",         "0x7f000001", "0177.0.0.1",     "127.1",
-                                          "0.0.0.0",    "[::ffff:127.0.0.1]", "[::1]",      "[::ffff:7f00:1]", "user@127.0.0.1"};
+  const std::vector<std::string> hosts = {"127.0.0.1",  "localhost",       "2130706433",    "0x7f000001",
+                                          "0177.0.0.1", "127.1",           "0.0.0.0",       "[::ffff:127.0.0.1]",
+                                          "[::1]",      "[::ffff:7f00:1]", "user@127.0.0.1"};
   int number = 0;
   for (const auto& host : hosts) {
     const std::string entity = "E" + std::to_string(number++);
@@ -127,7 +132,8 @@ BOOST_FIXTURE_TEST_CASE(a_proxy_in_the_environment_is_not_used, ExecutorFixture)
   config.observers = webhook("direct", receiver.url("/direct"));
   publish();
   Child::Options options;
-  for (const char* name : {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"}) options.environment[name] = "http://127.0.0.1:1";
+  for (const char* name : {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"})
+    options.environment[name] = "http://127.0.0.1:1";
   Child executor(command(), options);
   BOOST_TEST(eventually([&] { return receiver.requests("/direct").size() == 1; }));
 }

@@ -121,7 +121,8 @@ BOOST_FIXTURE_TEST_CASE(a_stop_in_the_middle_of_work_finishes_it_and_causes_no_d
 BOOST_FIXTURE_TEST_CASE(a_stop_hands_back_what_waits_too_long_and_the_next_one_goes_on_counting, ExecutorFixture) {
   config.shutdown_timeout = "5s";
   receiver.answer("/", {{503}, {200}});
-  config.observers = webhook("hook", receiver.url("/"), "*", "", "max_attempts = 3\ninitial_delay_ms = 60000\nmax_delay_ms = 60000");
+  config.observers =
+      webhook("hook", receiver.url("/"), "*", "", "max_attempts = 3\ninitial_delay_ms = 60000\nmax_delay_ms = 60000");
   publish({.entity_id = "1"});
   publish({.entity_id = "1"});
   {

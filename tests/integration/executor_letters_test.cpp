@@ -55,8 +55,8 @@ BOOST_FIXTURE_TEST_CASE(the_dead_letter_stream_keeps_its_cap_and_the_newest_is_d
 BOOST_FIXTURE_TEST_CASE(an_observer_may_want_a_line_in_the_log_instead_of_a_letter, ExecutorFixture) {
   receiver.answer("/", {{404}});
   const auto observer = [&](const std::string& name, const std::string& how) {
-    return "[[observers]]\nname = \"" + name + "\"\nentity = \"*\"\non_failure = \"" + how + "\"\n[[observers.actions]]\ntype = \"webhook\"\nurl = \"" +
-           receiver.url("/") + "\"\n";
+    return "[[observers]]\nname = \"" + name + "\"\nentity = \"*\"\non_failure = \"" + how +
+           "\"\n[[observers.actions]]\ntype = \"webhook\"\nurl = \"" + receiver.url("/") + "\"\n";
   };
   config.observers = observer("quiet", "log") + observer("loud", "alert");
   publish();
@@ -70,18 +70,20 @@ BOOST_FIXTURE_TEST_CASE(an_observer_may_want_a_line_in_the_log_instead_of_a_lett
 BOOST_FIXTURE_TEST_CASE(what_is_no_event_becomes_a_letter_and_holds_nothing_up, ExecutorFixture) {
   config.observers = webhook("hook", receiver.url("/"));
   const std::string subject = prefix + ".Order.INSERT";
-  const std::string good = R"({"event":"INSERT","entity":"Order","subject":")" + subject + R"(","timestamp":"2024-01-15T10:30:00Z","data":1)";
-  const std::vector<std::string> bad = {"",
-                                        "{",
-                                        "[]",
-                                        "{}",
-                                        good,
-                                        good + "}}",
-                                        good + ",\"more\":1}",
-                                        good + ",\"changed\":[1]}",
-                                        good + ",\"before\":\"\xff\"}",
-                                        good + std::string("}\0x", 3),
-                                        R"({"event":"INSERT","entity":"Order","subject":"other","timestamp":"2024-01-15T10:30:00Z","data":1})"};
+  const std::string good =
+      R"({"event":"INSERT","entity":"Order","subject":")" + subject + R"(","timestamp":"2024-01-15T10:30:00Z","data":1)";
+  const std::vector<std::string> bad = {
+      "",
+      "{",
+      "[]",
+      "{}",
+      good,
+      good + "}}",
+      good + ",\"more\":1}",
+      good + ",\"changed\":[1]}",
+      good + ",\"before\":\"\xff\"}",
+      good + std::string("}\0x", 3),
+      R"({"event":"INSERT","entity":"Order","subject":"other","timestamp":"2024-01-15T10:30:00Z","data":1})"};
   for (const auto& payload : bad) publish_raw(subject, {}, payload);
   publish();
   Child executor = start();
@@ -101,8 +103,9 @@ BOOST_FIXTURE_TEST_CASE(what_is_no_event_becomes_a_letter_and_holds_nothing_up, 
 BOOST_FIXTURE_TEST_CASE(while_a_letter_cannot_be_written_its_message_is_held_and_nothing_new_is_taken, ExecutorFixture) {
   config.ack_wait_secs = 1;
   config.max_concurrency = config.max_per_host = 1;
-  const std::string letters_config = R"({"name":")" + stream + R"(_dlq","subjects":[")" + dlq_prefix +
-                                     R"(.>"],"retention":"limits","storage":"file","discard":"new","max_age":0,"max_msgs":-1,"duplicate_window":86400000000000,"max_msg_size":)";
+  const std::string letters_config =
+      R"({"name":")" + stream + R"(_dlq","subjects":[")" + dlq_prefix +
+      R"(.>"],"retention":"limits","storage":"file","discard":"new","max_age":0,"max_msgs":-1,"duplicate_window":86400000000000,"max_msg_size":)";
   BOOST_REQUIRE(!api("STREAM.CREATE." + stream + "_dlq", letters_config + "10}").failed());
   receiver.answer("/Bad", {{404}});
   config.observers = webhook("bad", receiver.url("/Bad"), "Bad") + webhook("good", receiver.url("/Good"), "Good");
@@ -153,7 +156,8 @@ BOOST_FIXTURE_TEST_CASE(three_rolling_restarts_while_a_retry_waits_end_in_one_mo
   config.ack_wait_secs = 1;
   config.shutdown_timeout = "1s";
   receiver.answer("/", {{503}});
-  config.observers = webhook("hook", receiver.url("/"), "*", "", "max_attempts = 9\ninitial_delay_ms = 60000\nmax_delay_ms = 60000");
+  config.observers =
+      webhook("hook", receiver.url("/"), "*", "", "max_attempts = 9\ninitial_delay_ms = 60000\nmax_delay_ms = 60000");
   publish();
   for (std::size_t restart = 1; restart <= 3; ++restart) {
     Child executor = start();
@@ -170,7 +174,9 @@ BOOST_FIXTURE_TEST_CASE(three_rolling_restarts_while_a_retry_waits_end_in_one_mo
 }
 
 BOOST_FIXTURE_TEST_CASE(dead_letter_subjects_of_another_stream_are_refused_with_both_names, ExecutorFixture) {
-  BOOST_REQUIRE(!api("STREAM.CREATE." + stream + "_other", R"({"name":")" + stream + R"(_other","subjects":[")" + dlq_prefix + R"(.>"]})").failed());
+  BOOST_REQUIRE(
+      !api("STREAM.CREATE." + stream + "_other", R"({"name":")" + stream + R"(_other","subjects":[")" + dlq_prefix + R"(.>"]})")
+           .failed());
   config.observers = webhook("hook", receiver.url("/"));
   const auto finished = run(command(), {}, 30s);
   BOOST_TEST(finished.status == 78);

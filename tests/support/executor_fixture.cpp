@@ -27,8 +27,10 @@ ExecutorFixture::ExecutorFixture() {
 }
 
 void ExecutorFixture::create_stream() {
-  const auto answer = api("STREAM.CREATE." + stream, R"({"name":")" + stream + R"(","subjects":[")" + prefix +
-                                                         R"(.>"],"retention":"limits","storage":"file","discard":"old","max_msgs":1000000,"duplicate_window":60000000000})");
+  const auto answer =
+      api("STREAM.CREATE." + stream,
+          R"({"name":")" + stream + R"(","subjects":[")" + prefix +
+              R"(.>"],"retention":"limits","storage":"file","discard":"old","max_msgs":1000000,"duplicate_window":60000000000})");
   if (answer.failed()) throw std::runtime_error("create stream: " + answer.description);
 }
 
@@ -42,8 +44,9 @@ std::string ExecutorFixture::publish(Event event) {
   const std::string subject = prefix + "." + event.entity + "." + event.operation;
   Headers headers{{"Nats-Msg-Id", event.id}, {"Fraiseql-Source", "pg_to_nats"}, {"Fraiseql-Pk", unique("")}};
   if (!event.entity_id.empty()) headers.emplace_back("Fraiseql-Entity-Id", event.entity_id);
-  publish_raw(subject, headers, R"({"event":")" + event.operation + R"(","entity":")" + event.entity + R"(","subject":")" + subject +
-                                    R"(","timestamp":"2024-01-15T10:30:00Z","data":)" + event.data + "}");
+  publish_raw(subject, headers,
+              R"({"event":")" + event.operation + R"(","entity":")" + event.entity + R"(","subject":")" + subject +
+                  R"(","timestamp":"2024-01-15T10:30:00Z","data":)" + event.data + "}");
   return event.id;
 }
 
@@ -59,24 +62,28 @@ void ExecutorFixture::publish_raw(const std::string& subject, const Headers& hea
   if (stored.seq == 0) throw std::runtime_error("publish: " + stored.description);
 }
 
-std::string ExecutorFixture::webhook(const std::string& name, const std::string& url, const std::string& entity, const std::string& action,
-                                     const std::string& retry) const {
-  return "[[observers]]\nname = \"" + name + "\"\nentity = \"" + entity + "\"\nevent_type = \"*\"\n[[observers.actions]]\ntype = \"webhook\"\nurl = \"" +
-         url + "\"\n" + action + "\n[observers.retry]\n" + retry + "\n";
+std::string ExecutorFixture::webhook(const std::string& name, const std::string& url, const std::string& entity,
+                                     const std::string& action, const std::string& retry) const {
+  return "[[observers]]\nname = \"" + name + "\"\nentity = \"" + entity +
+         "\"\nevent_type = \"*\"\n[[observers.actions]]\ntype = \"webhook\"\nurl = \"" + url + "\"\n" + action +
+         "\n[observers.retry]\n" + retry + "\n";
 }
 
 std::vector<std::string> ExecutorFixture::command() {
-  const std::string text = "[transport]\ntransport = \"nats\"\nrun_executors = true\n[transport.nats]\nurl = \"" + nats_server().url() +
-                           "\"\nstream_name = \"" + stream + "\"\nsubject_prefix = \"" + prefix + "\"\nconsumer_name = \"" + consumer +
-                           "\"\ndlq_subject_prefix = \"" + dlq_prefix + "\"\n[transport.nats.jetstream]\nack_wait_secs = " +
-                           std::to_string(config.ack_wait_secs) + "\nmax_deliver = " + std::to_string(config.max_deliver) +
+  const std::string text = "[transport]\ntransport = \"nats\"\nrun_executors = true\n[transport.nats]\nurl = \"" +
+                           nats_server().url() + "\"\nstream_name = \"" + stream + "\"\nsubject_prefix = \"" + prefix +
+                           "\"\nconsumer_name = \"" + consumer + "\"\ndlq_subject_prefix = \"" + dlq_prefix +
+                           "\"\n[transport.nats.jetstream]\nack_wait_secs = " + std::to_string(config.ack_wait_secs) +
+                           "\nmax_deliver = " + std::to_string(config.max_deliver) +
                            "\n[executor]\nmax_concurrency = " + std::to_string(config.max_concurrency) +
-                           "\nmax_per_host = " + std::to_string(config.max_per_host) + "\nchannel_capacity = " + std::to_string(config.channel_capacity) +
-                           "\nshutdown_timeout = \"" + config.shutdown_timeout + "\"\n[security]\nallow_networks = " + config.allow_networks + "\n" +
+                           "\nmax_per_host = " + std::to_string(config.max_per_host) +
+                           "\nchannel_capacity = " + std::to_string(config.channel_capacity) + "\nshutdown_timeout = \"" +
+                           config.shutdown_timeout + "\"\n[security]\nallow_networks = " + config.allow_networks + "\n" +
                            "[health]\nstatus_endpoint = \"ipc://" + (directory_ / "status").string() + "\"\n" + config.observers;
   const auto observer_file = directory_.file(unique("observer") + ".toml", text);
   const auto app_file = directory_.file(
-      unique("app") + ".toml", config.max_dlq_size.empty() ? "" : "[observers]\nbackend = \"nats\"\nmax_dlq_size = " + config.max_dlq_size + "\n");
+      unique("app") + ".toml",
+      config.max_dlq_size.empty() ? "" : "[observers]\nbackend = \"nats\"\nmax_dlq_size = " + config.max_dlq_size + "\n");
   return {EXECUTOR, "--config", observer_file, "--app-config", app_file};
 }
 
@@ -118,9 +125,11 @@ std::vector<StoredMessage> ExecutorFixture::letters() {
   std::vector<StoredMessage> found;
   const std::string name = stream + "_dlq";
   if (messages(name) == 0) return found;
-  const std::uint64_t first = number("STREAM.INFO." + name, {"state", "first_seq"}), last = number("STREAM.INFO." + name, {"state", "last_seq"});
+  const std::uint64_t first = number("STREAM.INFO." + name, {"state", "first_seq"}),
+                      last = number("STREAM.INFO." + name, {"state", "last_seq"});
   for (std::uint64_t seq = first; seq <= last; ++seq)
-    if (auto message = parse_stored_message(api("STREAM.MSG.GET." + name, "{\"seq\":" + std::to_string(seq) + "}").json)) found.push_back(message.value());
+    if (auto message = parse_stored_message(api("STREAM.MSG.GET." + name, "{\"seq\":" + std::to_string(seq) + "}").json))
+      found.push_back(message.value());
   return found;
 }
 

@@ -19,7 +19,7 @@ class ExecutorFixture {
   ExecutorFixture();
 
   struct Event {
-    std::string id = "";         ///< empty: a fresh one
+    std::string id = "";  ///< empty: a fresh one
     std::string entity = "Order";
     std::string operation = "INSERT";
     std::string entity_id = "";  ///< empty: the event has none
@@ -45,19 +45,20 @@ class ExecutorFixture {
   } config;
 
   /// Text of one [[observers]] table with one webhook action, tried up to three times with short pauses.
-  std::string webhook(const std::string& name, const std::string& url, const std::string& entity = "*", const std::string& action = "",
+  std::string webhook(const std::string& name, const std::string& url, const std::string& entity = "*",
+                      const std::string& action = "",
                       const std::string& retry = "max_attempts = 3\ninitial_delay_ms = 20\n") const;
-  Child start();                                            ///< an executor; returns at once
-  std::vector<std::string> command();                       ///< the same, not started
+  Child start();                       ///< an executor; returns at once
+  std::vector<std::string> command();  ///< the same, not started
   void create_stream();
   void delete_stream();
 
   nats::ApiAnswer api(const std::string& subject, const std::string& json = "{}");
   std::uint64_t number(const std::string& subject, const std::vector<std::string>& path);  ///< a number in the answer's JSON
-  std::uint64_t messages(const std::string& of_stream);   ///< 0 when there is none
-  std::uint64_t unsettled();                              ///< waiting and unacknowledged; 2^64-1 when there is no consumer
-  bool settled(std::uint64_t stored);                     ///< everything is, and so much was delivered
-  std::vector<StoredMessage> letters();                   ///< in the dead letter stream
+  std::uint64_t messages(const std::string& of_stream);                                    ///< 0 when there is none
+  std::uint64_t unsettled();             ///< waiting and unacknowledged; 2^64-1 when there is no consumer
+  bool settled(std::uint64_t stored);    ///< everything is, and so much was delivered
+  std::vector<StoredMessage> letters();  ///< in the dead letter stream
   bool consumer_exists();
 
   std::string stream, prefix, consumer, dlq_prefix;

@@ -24,7 +24,9 @@ void reset_connection(int own_port, int peer_port) {
   for (int fd = 3; fd < 4096; ++fd) {
     sockaddr_in own{}, peer{};
     socklen_t own_size = sizeof own, peer_size = sizeof peer;
-    if (getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_size) != 0 || own.sin_family != AF_INET || ntohs(own.sin_port) != own_port) continue;
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_size) != 0 || own.sin_family != AF_INET ||
+        ntohs(own.sin_port) != own_port)
+      continue;
     if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0 || ntohs(peer.sin_port) != peer_port) continue;
     sockaddr none{};
     none.sa_family = AF_UNSPEC;
@@ -56,7 +58,8 @@ struct WebhookReceiver::Impl {
   void pause(std::chrono::milliseconds time) {
     const auto until = std::chrono::steady_clock::now() + time;
     while (!stopping && std::chrono::steady_clock::now() < until)
-      std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(std::chrono::milliseconds(20), until - std::chrono::steady_clock::now()));
+      std::this_thread::sleep_for(
+          std::min<std::chrono::nanoseconds>(std::chrono::milliseconds(20), until - std::chrono::steady_clock::now()));
   }
 
   int handle(mg_connection* connection) {
@@ -67,7 +70,8 @@ struct WebhookReceiver::Impl {
     request.at = std::chrono::steady_clock::now();
     for (int i = 0; i < info->num_headers; ++i) request.headers[lower(info->http_headers[i].name)] = info->http_headers[i].value;
     char buffer[16384];
-    for (int got; (got = mg_read(connection, buffer, sizeof buffer)) > 0;) request.body.append(buffer, static_cast<std::size_t>(got));
+    for (int got; (got = mg_read(connection, buffer, sizeof buffer)) > 0;)
+      request.body.append(buffer, static_cast<std::size_t>(got));
     Answer answer;
     {
       const std::lock_guard lock(mutex);
@@ -86,7 +90,8 @@ struct WebhookReceiver::Impl {
     using How = Answer::How;
     if (answer.how == How::reset) return reset_connection(port, peer_port);
     const std::size_t length = answer.how == How::whole ? answer.body.size() : std::size_t{1} << 30;
-    std::string head = "HTTP/1.1 " + std::to_string(answer.status) + " Answer\r\nContent-Length: " + std::to_string(length) + "\r\n";
+    std::string head =
+        "HTTP/1.1 " + std::to_string(answer.status) + " Answer\r\nContent-Length: " + std::to_string(length) + "\r\n";
     for (const auto& [name, value] : answer.headers) head += name + ": " + value + "\r\n";
     head += "\r\n";
     if (mg_write(connection, head.data(), head.size()) <= 0) return;
@@ -108,8 +113,9 @@ struct WebhookReceiver::Impl {
 };
 
 WebhookReceiver::WebhookReceiver() : impl_(std::make_unique<Impl>()) {
-  const char* options[] = {"listening_ports", "127.0.0.1:0", "num_threads", "80", "enable_keep_alive", "yes", "keep_alive_timeout_ms", "60000",
-                           "tcp_nodelay",     "1",           nullptr};
+  const char* options[] = {
+      "listening_ports", "127.0.0.1:0", "num_threads", "80",   "enable_keep_alive", "yes", "keep_alive_timeout_ms",
+      "60000",           "tcp_nodelay", "1",           nullptr};
   mg_callbacks callbacks{};
   impl_->context = mg_start(&callbacks, nullptr, options);
   if (!impl_->context) throw std::runtime_error("the webhook receiver did not start");
@@ -117,7 +123,8 @@ WebhookReceiver::WebhookReceiver() : impl_(std::make_unique<Impl>()) {
   if (mg_get_server_ports(impl_->context, 4, ports) < 1) throw std::runtime_error("the webhook receiver has no port");
   impl_->port = ports[0].port;
   mg_set_request_handler(
-      impl_->context, "**", [](mg_connection* connection, void* self) { return static_cast<Impl*>(self)->handle(connection); }, impl_.get());
+      impl_->context, "**", [](mg_connection* connection, void* self) { return static_cast<Impl*>(self)->handle(connection); },
+      impl_.get());
 }
 
 // civetweb needs two seconds to stop; the next test need not wait for that, the end of the program does.
@@ -128,7 +135,9 @@ WebhookReceiver::~WebhookReceiver() {
 }
 
 int WebhookReceiver::port() const { return impl_->port; }
-std::string WebhookReceiver::url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(impl_->port) + path; }
+std::string WebhookReceiver::url(const std::string& path) const {
+  return "http://127.0.0.1:" + std::to_string(impl_->port) + path;
+}
 
 void WebhookReceiver::answer(const std::string& path, std::vector<Answer> answers) {
   const std::lock_guard lock(impl_->mutex);

@@ -34,8 +34,8 @@ Outcome status(int code) {
 
 BOOST_AUTO_TEST_SUITE(retry)
 
-BOOST_DATA_TEST_CASE(an_exponential_pause_doubles_up_to_the_longest, data::make({1u, 2u, 3u, 4u, 5u, 9u}) ^ data::make({100, 200, 400, 800, 1000, 1000}),
-                     attempt, expected_ms) {
+BOOST_DATA_TEST_CASE(an_exponential_pause_doubles_up_to_the_longest,
+                     data::make({1u, 2u, 3u, 4u, 5u, 9u}) ^ data::make({100, 200, 400, 800, 1000, 1000}), attempt, expected_ms) {
   BOOST_TEST(next_delay(policy(RetryPolicy::Backoff::exponential), attempt, 0.0)->count() == expected_ms);
 }
 
@@ -64,15 +64,18 @@ BOOST_AUTO_TEST_CASE(a_huge_number_of_tries_does_not_overflow) {
   BOOST_TEST(next_delay(many, 999'999, 0.0)->count() == 1000);
 }
 
-BOOST_DATA_TEST_CASE(what_is_tried_again_after_a_status, data::make({200, 204, 302, 400, 401, 404, 408, 410, 422, 429, 500, 503, 599}) ^
-                                                             data::make({false, false, false, false, false, false, true, false, false, true, true, true, true}),
+BOOST_DATA_TEST_CASE(what_is_tried_again_after_a_status,
+                     data::make({200, 204, 302, 400, 401, 404, 408, 410, 422, 429, 500, 503, 599}) ^
+                         data::make({false, false, false, false, false, false, true, false, false, true, true, true, true}),
                      code, again) {
   BOOST_TEST(worth_retrying(status(code)) == again);
 }
 
 BOOST_AUTO_TEST_CASE(network_errors_and_timeouts_are_tried_again_and_refusals_are_not) {
-  for (const Failure failure : {Failure::network, Failure::timeout, Failure::circuit_open}) BOOST_TEST(worth_retrying({failure, 0, "", {}}));
-  for (const Failure failure : {Failure::tls, Failure::refused_address, Failure::undecodable}) BOOST_TEST(!worth_retrying({failure, 0, "", {}}));
+  for (const Failure failure : {Failure::network, Failure::timeout, Failure::circuit_open})
+    BOOST_TEST(worth_retrying({failure, 0, "", {}}));
+  for (const Failure failure : {Failure::tls, Failure::refused_address, Failure::undecodable})
+    BOOST_TEST(!worth_retrying({failure, 0, "", {}}));
 }
 
 BOOST_AUTO_TEST_CASE(the_other_side_may_ask_for_a_longer_pause_up_to_the_cap) {
@@ -124,7 +127,8 @@ BOOST_AUTO_TEST_CASE(observers_begin_in_the_order_of_the_file) {
 }
 
 BOOST_AUTO_TEST_CASE(one_that_waits_for_its_next_try_does_not_hold_the_observers_after_it_but_its_own_actions) {
-  const auto step = next_step({{0, {action(Phase::waiting, now + 5s), action(Phase::pending)}}, {1, {action(Phase::pending)}}}, now, {});
+  const auto step =
+      next_step({{0, {action(Phase::waiting, now + 5s), action(Phase::pending)}}, {1, {action(Phase::pending)}}}, now, {});
   BOOST_REQUIRE(std::holds_alternative<Run>(step));
   BOOST_TEST(std::get<Run>(step).track == 1u);
 }
