@@ -84,7 +84,7 @@ void Window::stored(std::uint64_t number, std::uint64_t seq, std::vector<std::ui
   }
   it->state = Item::State::stored;
   it->asked = false;
-  it->seq = seq;
+  it->seq = it->letter ? 0 : seq;  // a letter stands in another stream
   release(*it, number, released);
 }
 
