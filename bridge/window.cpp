@@ -6,12 +6,20 @@
 namespace fraiseql {
 
 Window::Window(Way way, std::size_t max_rows, std::size_t max_bytes, StoredPrefix start)
-    : way_(way), max_rows_(max_rows), max_bytes_(max_bytes), prefix_(std::move(start)) {}
+    : way_(way), max_rows_(max_rows), max_bytes_(max_bytes), known_end_(start.stream_seq), prefix_(std::move(start)) {}
 
-Window::Added Window::add(std::shared_ptr<const Page> page, std::uint32_t row) {
+Window::Item& Window::put(std::shared_ptr<const Page> page, std::uint32_t row) {
   Item& item = items_.emplace_back();
   item.page = std::move(page);
   item.row = row;
+  // A row that waits keeps its page in memory: it counts from the beginning.
+  if (!item.mark() && !item.change().oversize) item.bytes = static_cast<std::uint32_t>(item.change().data_bytes);
+  bytes_ += item.bytes;
+  return item;
+}
+
+Window::Added Window::add(std::shared_ptr<const Page> page, std::uint32_t row) {
+  Item& item = put(std::move(page), row);
   const std::uint64_t number = first_ + items_.size() - 1;
   if (way_ == Way::chain) return {number, true};  // a hole refuses everything behind it: order needs no waiting
   const std::string_view entity = item.change().entity_id;
@@ -23,18 +31,14 @@ Window::Added Window::add(std::shared_ptr<const Page> page, std::uint32_t row) {
 }
 
 void Window::add_stored(std::shared_ptr<const Page> page, std::uint32_t row, std::uint64_t seq) {
-  Item& item = items_.emplace_back();
-  item.page = std::move(page);
-  item.row = row;
+  Item& item = put(std::move(page), row);
   item.state = Item::State::stored;
   item.seq = seq;
 }
 
 void Window::add_mark(std::shared_ptr<const Page> page) {
-  Item& item = items_.emplace_back();
-  item.row = static_cast<std::uint32_t>(page->rows.size());
-  item.page = std::move(page);
-  item.state = Item::State::stored;
+  const auto row = static_cast<std::uint32_t>(page->rows.size());
+  put(std::move(page), row).state = Item::State::stored;
 }
 
 Window::Item* Window::item(std::uint64_t number) {
@@ -45,10 +49,11 @@ Window::Item* Window::item(std::uint64_t number) {
 void Window::sent(std::uint64_t number, std::uint32_t bytes, bool asked, Time now) {
   Item& it = *item(number);
   it.state = Item::State::sent;
+  bytes_ = bytes_ - it.bytes + bytes;
   it.bytes = bytes;
   it.asked = asked;
   it.sent_at = now;
-  bytes_ += bytes;
+  it.behind = known_end_;
   // A letter is always answered and vouches for itself only.
   if (!it.letter) newest_sent_ = std::max(newest_sent_, number);
   if (!asked) return;
@@ -84,7 +89,11 @@ void Window::stored(std::uint64_t number, std::uint64_t seq, std::vector<std::ui
   }
   it->state = Item::State::stored;
   it->asked = false;
-  it->seq = it->letter ? 0 : seq;  // a letter stands in another stream
+  // A letter stands in another stream.
+  if (!it->letter) {
+    it->seq = seq;
+    known_end_ = std::max(known_end_, seq);
+  }
   release(*it, number, released);
 }
 
@@ -132,8 +141,12 @@ StoredPrefix Window::prefix() {
   // Rows that were held back are stored behind later ones. The tail is read from stream_seq on, so no message outside
   // the prefix may stand before it.
   std::uint64_t outside = UINT64_MAX;
-  for (const Item& it : items_)
-    if (!it.letter && it.seq > 0 && it.state != Item::State::held) outside = std::min(outside, it.seq);
+  for (const Item& it : items_) {
+    if (it.letter || it.state == Item::State::held) continue;
+    // Without an answer it may stand right behind the last one that was known when it was sent.
+    if (it.seq > 0) outside = std::min(outside, it.seq);
+    else if (it.state == Item::State::sent) outside = std::min(outside, it.behind + 1);
+  }
   const Stored* newest = nullptr;
   for (const Stored& joined : recent_)
     if (joined.seq < outside && (!newest || joined.seq > newest->seq)) newest = &joined;

@@ -40,8 +40,9 @@ class Window {
     bool letter = false;          ///< goes to the dead letter stream
     bool asked = false;           ///< an answer is awaited
     bool ordered = false;         ///< its entity has an order
-    std::uint32_t bytes = 0;
+    std::uint32_t bytes = 0;      ///< that it counts for: its data, then its message
     std::uint64_t seq = 0;        ///< in the stream; in the chain known when it is sent
+    std::uint64_t behind = 0;     ///< single: sent when the stream was known to reach this far, so it stands behind it
     Time sent_at{};
     const ChangeRow& change() const { return page->rows[row]; }
     bool mark() const { return row == page->rows.size(); }
@@ -76,6 +77,7 @@ class Window {
   std::optional<Time> oldest_asked();
   /// Something was sent behind the newest message that asked for an answer.
   bool unvouched() const { return newest_sent_ > newest_asked_; }
+  std::uint64_t newest_sent() const { return newest_sent_; }  ///< number of the message, letters apart
 
   /// Called for each row that has joined the prefix, in order.
   template <class Visit>
@@ -88,6 +90,7 @@ class Window {
   StoredPrefix prefix();
 
  private:
+  Item& put(std::shared_ptr<const Page> page, std::uint32_t row);
   void pop();
   void release(const Item& item, std::uint64_t number, std::vector<std::uint64_t>& released);
   struct Stored {
@@ -100,6 +103,7 @@ class Window {
   std::deque<Item> items_;
   std::uint64_t first_ = 1;  ///< number of the front
   std::uint64_t newest_sent_ = 0, newest_asked_ = 0;
+  std::uint64_t known_end_;  ///< highest sequence that an answer told
   std::deque<std::uint64_t> asked_;
   std::unordered_map<std::string_view, std::deque<std::uint64_t>> entities_;  ///< rows under way by entity id, single way only
   StoredPrefix prefix_;

@@ -24,6 +24,13 @@ void append_optional(std::string& out, std::string_view name, std::string_view v
   if (value.data()) append_header(out, name, value);
 }
 
+// At most `limit` bytes of UTF-8, without half a character at the end.
+std::string_view beginning_of(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+  return text.substr(0, limit);
+}
+
 // HPUB <subject> [reply] <header bytes> <total bytes>
 void append_command(std::string& out, std::string_view subject, std::string_view reply, std::size_t headers, std::size_t total) {
   out += "HPUB ";
@@ -231,7 +238,7 @@ void EventEncoder::append_letter(std::string& out, const ChangeRow& row, std::st
   head_ += ",\"id\":";
   append_json_string(head_, row.id);
   head_ += ",\"entity\":";
-  append_json_string(head_, row.entity.substr(0, 4096));
+  append_json_string(head_, beginning_of(row.entity, 4096));
   head_ += ",\"bytes\":";
   append_number(head_, why.bytes);
   head_ += '}';

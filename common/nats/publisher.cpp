@@ -134,6 +134,7 @@ Result<ServerUrl> parse_server_url(std::string_view url) {
     if (end == std::string_view::npos) return Error{"an address in brackets is not closed"};
     server.host = url.substr(1, end - 1);
     url.remove_prefix(end + 1);
+    if (!url.empty() && !url.starts_with(':')) return Error{"an address in brackets is followed by a port or nothing"};
   } else {
     server.host = url.substr(0, url.find(':'));
     url.remove_prefix(server.host.size());
@@ -279,7 +280,8 @@ void Publisher::flush() {
     self.written = 0;
     // One large row must not keep its memory for ever.
     if (self.out.capacity() > 16 * write_at) self.out.shrink_to_fit();
-  } else if (self.written > 4 * write_at) {
+  } else if (self.written > 4 * write_at && self.written >= self.out.size() / 2) {
+    // Not before half of it has gone: a row of 64 MiB would be moved at each of its hundreds of writes.
     self.out.erase(0, self.written);
     self.written = 0;
   }

@@ -45,12 +45,13 @@ std::size_t split(std::string_view line, std::array<std::string_view, 6>& words)
 struct AckHandler : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AckHandler> {
   PubAck ack;
   int depth = 0;
-  bool in_error = false;
+  bool in_error = false, failed = false, has_seq = false;
   std::string_view key;
   std::string stream;
 
   bool StartObject() {
     if (++depth == 2) in_error = key == "error";
+    failed = failed || in_error;
     return true;
   }
   bool EndObject(rapidjson::SizeType) {
@@ -66,14 +67,14 @@ struct AckHandler : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, AckHandler> 
     return true;
   }
   bool number(std::uint64_t value) {
-    if (depth == 1 && key == "seq") ack.seq = value;
+    if (depth == 1 && key == "seq") ack.seq = value, has_seq = true;
     if (depth == 2 && in_error && key == "code") ack.code = static_cast<int>(value);
     if (depth == 2 && in_error && key == "err_code") ack.err_code = static_cast<int>(value);
     return true;
   }
-  bool Int(int value) { return number(static_cast<std::uint64_t>(value)); }
+  bool Int(int) { return true; }  // the negative ones
   bool Uint(unsigned value) { return number(value); }
-  bool Int64(std::int64_t value) { return number(static_cast<std::uint64_t>(value)); }
+  bool Int64(std::int64_t) { return true; }
   bool Uint64(std::uint64_t value) { return number(value); }
   bool Bool(bool value) {
     if (depth == 1 && key == "duplicate") ack.duplicate = value;
@@ -206,7 +207,7 @@ Result<PubAck> parse_pub_ack(std::string_view payload) {
   thread_local AckHandler handler;
   handler.ack = {};
   handler.depth = 0;
-  handler.in_error = false;
+  handler.in_error = handler.failed = handler.has_seq = false;
   handler.key = {};
   handler.stream.clear();
   rapidjson::MemoryStream stream(payload.data(), payload.size());
@@ -216,7 +217,8 @@ Result<PubAck> parse_pub_ack(std::string_view payload) {
   // A view into the payload where that is possible keeps the usual ack free of allocations.
   const std::size_t at = payload.find(handler.stream);
   ack.stream = at == std::string_view::npos ? std::string_view() : payload.substr(at, handler.stream.size());
-  if (handler.in_error && ack.code == 0) ack.code = 500;
+  if (handler.failed && ack.code == 0) ack.code = 500;
+  if (!handler.failed && (handler.stream.empty() || !handler.has_seq)) return Error{"an answer that is no ack"};
   return ack;
 }
 
