@@ -166,7 +166,7 @@ void BridgeSession::report(Window::Time now) {
     report.jetstream = answered ? Reach::ok : Reach::unreachable;
     report.problems.clear();
     if (!stream_.drift.empty()) report.problems["drift"] = stream_.drift.front();
-    if (memory_.others_publish && config_.chain != Chain::off)
+    if (memory_.others_publish && config_.chain == Chain::on)
       report.problems["chain_off"] = "others publish into stream " + config_.nats.stream_name + ": the ordering chain is off, every message is answered";
     report.details["position_pk"] = std::to_string(saved_.cursor);
     report.details["stream_seq"] = std::to_string(saved_.stream_seq);

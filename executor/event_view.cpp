@@ -236,7 +236,7 @@ std::optional<int> digits(std::string_view text, std::size_t at, std::size_t cou
 
 }  // namespace
 
-std::optional<std::chrono::system_clock::time_point> parse_event_time(std::string_view text) {
+std::optional<EventTime> parse_event_time(std::string_view text) {
   using namespace std::chrono;
   // 2024-01-15T10:30:00[.123456]Z
   if (text.size() < 20 || text.back() != 'Z' || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
@@ -247,16 +247,17 @@ std::optional<std::chrono::system_clock::time_point> parse_event_time(std::strin
   if (!y || !mo || !d || !h || !mi || !s || *h > 23 || *mi > 59 || *s > 59) return std::nullopt;
   const year_month_day date{year(*y), month(static_cast<unsigned>(*mo)), day(static_cast<unsigned>(*d))};
   if (!date.ok()) return std::nullopt;
-  long nanos = 0;
+  long micros = 0;
   if (text.size() > 20) {
     const std::size_t count = text.size() - 21;
     if (text[19] != '.' || count == 0 || count > 9) return std::nullopt;
     const auto fraction = digits(text, 20, count);
     if (!fraction) return std::nullopt;
-    nanos = *fraction;
-    for (std::size_t i = count; i < 9; ++i) nanos *= 10;
+    micros = *fraction;
+    for (std::size_t i = count; i < 6; ++i) micros *= 10;
+    for (std::size_t i = count; i > 6; --i) micros /= 10;
   }
-  return time_point_cast<system_clock::duration>(sys_days(date) + hours(*h) + minutes(*mi) + seconds(*s) + nanoseconds(nanos));
+  return EventTime(sys_days(date) + hours(*h) + minutes(*mi) + seconds(*s) + microseconds(micros));
 }
 
 Result<EventView> view_event(std::string_view payload, std::string_view subject) {

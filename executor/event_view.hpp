@@ -9,13 +9,16 @@
 
 namespace fraiseql {
 
+/// Microseconds reach over all years of four digits; the clock's own nanoseconds overflow before 1678 and after 2262.
+using EventTime = std::chrono::sys_time<std::chrono::microseconds>;
+
 /// What the executor needs to know of a payload. The row itself stays unparsed in the payload.
 struct EventView {
   std::string event;  ///< INSERT, UPDATE, DELETE, CUSTOM
   std::string entity;
   std::string subject;
   std::string timestamp;  ///< as in the payload
-  std::chrono::system_clock::time_point changed_at;
+  EventTime changed_at;
 };
 
 /// Reads a payload and checks its shape: the members of an event, each once, and nothing else; well-formed JSON in
@@ -24,6 +27,6 @@ struct EventView {
 Result<EventView> view_event(std::string_view payload, std::string_view subject);
 
 /// Time of an ISO 8601 text in UTC with Z, a fraction of up to nine digits allowed; nullopt when it is something else.
-std::optional<std::chrono::system_clock::time_point> parse_event_time(std::string_view text);
+std::optional<EventTime> parse_event_time(std::string_view text);
 
 }  // namespace fraiseql

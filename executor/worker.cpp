@@ -325,7 +325,7 @@ void Worker::settle(Held& held, bool terminate) {
   if (held.failure != Failure::none)
     tools_.tally.failed(held.failure);
   else if (!held.tracks.empty())
-    tools_.tally.end_to_end(std::chrono::system_clock::now() - held.view.changed_at);
+    tools_.tally.end_to_end(std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()) - held.view.changed_at);
   const bool alone = held.alone;
   remove(held.id);
   if (alone && alone_over_) std::exchange(alone_over_, {})(Alone::settled);

@@ -80,7 +80,7 @@ constexpr Key observer_file_keys[] = {
     {"transport.bridge.notify_channel", "FRAISEQL_BRIDGE_NOTIFY_CHANNEL", text(0, 63), "fraiseql_events",
      "", "channel to LISTEN on; empty: poll only", b},
     {"transport.bridge.start_from", "", choice("beginning, now"), "beginning", "", "where the first run begins", b},
-    {"transport.bridge.chain", "", choice("auto, on, off"), "auto", "", "messages chained by their expected sequence", b},
+    {"transport.bridge.chain", "", choice("auto, on, off"), "auto", "", "on: one answer for many messages, sound only while nobody else publishes into the stream; auto and off: an answer for each", b},
     {"transport.bridge.max_in_flight", "", integer(1, 1'000'000), "4096", "bridge.max_in_flight must be between 1 and 1000000",
      "messages published and not yet known to be stored; besides, 16 MiB", b},
 

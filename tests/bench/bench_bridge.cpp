@@ -1,7 +1,7 @@
 // How fast the bridge is, as ratios to two loops measured in the same run: the limit (a bare loop without any safety) and
 // the usual way (what a careful developer would write first). Real servers, in turns, medians.
 //
-//   build/release/tests/bench_bridge [--rows N] [--payload BYTES] [--batch ROWS] [--rounds N] [--json]
+//   build/release/tests/bench_bridge [--rows N] [--payload BYTES] [--batch ROWS] [--rounds N] [--chain] [--json]
 //
 // NATS_SERVER and PG_BIN choose the servers.
 #include <arpa/inet.h>
@@ -36,7 +36,7 @@ namespace {
 
 struct Options {
   long rows = 200'000, payload = 200, batch = 100, rounds = 3;
-  bool json = false;
+  bool json = false, chain = false;
 };
 
 NatsConfig nats_settings() {
@@ -252,7 +252,7 @@ BridgeRun bridge_run(const nats::Link& link, const std::string& url, const Optio
   sql(url, "DELETE FROM core.tb_transport_checkpoint_history; DELETE FROM core.tb_transport_checkpoint");
   const auto config = directory.file("fraiseql-observer.toml", "[transport]\ntransport = \"nats\"\nrun_bridge = true\n[transport.nats]\nurl = \"" +
                                                                    nats_server().url() + "\"\n[transport.bridge]\nbatch_size = " +
-                                                                   std::to_string(options.batch) + "\n[health]\nstatus_endpoint = \"ipc://" +
+                                                                   std::to_string(options.batch) + (options.chain ? "\nchain = \"on\"" : "") + "\n[health]\nstatus_endpoint = \"ipc://" +
                                                                    (directory / "status").string() + "\"\n");
   Child::Options child;
   child.environment["DATABASE_URL"] = url;
@@ -286,7 +286,7 @@ int bench(const Options& options) {
                " - 20))) FROM generate_series(1, " + std::to_string(options.rows) + ") i; ANALYZE core.tb_entity_change_log; CHECKPOINT");
   const nats::Link link(nats_settings(), nats::Link::Reconnect::never, "bench");
   fresh_stream(link);
-  const bool chain = nats::stream_info(link, "fraiseql_events")->level >= nats::Level::v2_12;
+  const bool chain = options.chain;
   const TempDir directory;
   std::map<std::string, std::vector<double>> samples;
   for (long round = 0; round < options.rounds; ++round) {
@@ -324,6 +324,7 @@ int main(int argc, char** argv) try {
   app.add_option("--payload", options.payload, "bytes of a row's data");
   app.add_option("--batch", options.batch, "rows per page (batch_size)");
   app.add_option("--rounds", options.rounds, "repetitions; medians are printed");
+  app.add_flag("--chain", options.chain, "the chain instead of an answer for each message (2.12 or later)");
   app.add_flag("--json", options.json, "one line of JSON");
   CLI11_PARSE(app, argc, argv);
   return bench(options);

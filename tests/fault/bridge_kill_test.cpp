@@ -55,12 +55,12 @@ BOOST_AUTO_TEST_CASE(the_tail_prevents_duplicates_when_the_window_of_the_server_
   auto dice = seeded();
   reader.link().api("STREAM.CREATE.fraiseql_events", R"({"name":"fraiseql_events","subjects":["fraiseql.mutation.>"],"storage":"file","duplicate_window":1000000000})");
   const std::string file = configuration({{"transport.nats.jetstream", "manage = false\n"}});
-  insert(10'000, 50);
   for (int kills = 0; kills < 5; ++kills) {
+    insert(2'000, 50);
     const std::uint64_t before = stored();
     {
       Child bridge = start(file);
-      const std::uint64_t target = before + 1 + dice() % 1500;
+      const std::uint64_t target = std::min<std::uint64_t>(before + 1 + dice() % 1500, 2000u * (static_cast<unsigned>(kills) + 1));
       BOOST_REQUIRE(eventually([&] { return stored() >= target; }));
       bridge.kill();
     }
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(a_standby_takes_over_within_two_seconds) {
   BOOST_TEST(audit().clean(), audit());
 }
 
-BOOST_AUTO_TEST_CASE(with_another_publisher_in_the_stream_the_chain_goes_off_and_nothing_is_lost) {
+BOOST_AUTO_TEST_CASE(with_another_publisher_in_the_stream_nothing_is_lost_or_reordered) {
   Child bridge = start();
   BOOST_REQUIRE(eventually([&] { return reader.info("fraiseql_events").find("config") != std::string::npos; }));
   std::atomic<bool> stop{false};
