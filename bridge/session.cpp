@@ -81,6 +81,7 @@ void BridgeSession::open() {
   limits_.max_msg_size = stream_.max_msg_size;
   way_ = choose_way(config_, memory_);
   next_seq_ = stream_.last_seq;
+  jetstream_at_ = Clock::now();  // the API has just answered
   asked_all_left_ = memory_.ask_all ? static_cast<unsigned>(config_.max_in_flight) : 0;
   memory_.ask_all = false;
   saved_ = {checkpoint_.place, checkpoint_.cursor, static_cast<std::uint64_t>(checkpoint_.stream_seq), checkpoint_.stream_msg_id};
