@@ -36,7 +36,7 @@ struct Pages {
     return made;
   }
   static std::string id_of(std::int64_t pk) {
-    char text[37];
+    char text[64];
     std::snprintf(text, sizeof text, "00000000-0000-0000-0000-%012lld", static_cast<long long>(pk));
     return text;
   }
