@@ -68,7 +68,7 @@ void BridgeSession::open() {
   check_identity();
   // A former leader's last messages may still arrive while the tail is read: until the stream stands still under it.
   for (int tries = 0;; ++tries) {
-    tail_.emplace(*link_, config_.nats.stream_name, static_cast<std::uint64_t>(checkpoint_.stream_seq));
+    tail_.emplace(*link_, config_.nats.stream_name, config_.transport_name, static_cast<std::uint64_t>(checkpoint_.stream_seq));
     const auto now = nats::stream_info(*link_, config_.nats.stream_name);
     if (!now) throw SessionOver("the stream is gone");
     const bool still = now->last_seq == stream_.last_seq;
@@ -175,7 +175,7 @@ void BridgeSession::fill() {
       continue;
     }
     const ChangeRow& row = page_->rows[row_];
-    if (const std::uint64_t seq = tail_->find(row.id)) {
+    if (const std::uint64_t seq = tail_->find(row.id, row.pk)) {
       window_->add_stored(page_, row_++, seq);
       continue;
     }

@@ -45,6 +45,11 @@ Origin origin_of(std::string_view reply) {
   return {number(5 + shift), number(8 + shift)};
 }
 
+std::string_view header(natsMsg* message, const char* name) {
+  const char* value = nullptr;
+  return natsMsgHeader_Get(message, name, &value) == NATS_OK ? std::string_view(value) : std::string_view();
+}
+
 // num_pending in the answer to CONSUMER.CREATE; 1 when it is not told.
 std::uint64_t pending_of(const std::string& json) {
   rapidjson::Document answer;
@@ -56,7 +61,7 @@ std::uint64_t pending_of(const std::string& json) {
 
 }  // namespace
 
-Tail::Tail(const nats::Link& link, const std::string& stream, std::uint64_t after_seq) {
+Tail::Tail(const nats::Link& link, const std::string& stream, const std::string& source, std::uint64_t after_seq) {
   const std::string name = "fraiseql_tail_" + std::to_string(getpid()) + "_" +
                            std::to_string(std::chrono::steady_clock::now().time_since_epoch().count());
   const std::string config = R"({"stream_name":)" + nats::json_quoted(stream) + R"(,"config":{"name":)" + nats::json_quoted(name) +
@@ -88,10 +93,11 @@ Tail::Tail(const nats::Link& link, const std::string& stream, std::uint64_t afte
       }
       ++received;
       const Origin origin = origin_of(natsMsg_GetReply(raw) ? natsMsg_GetReply(raw) : "");
-      const char* id = nullptr;
-      if (natsMsgHeader_Get(raw, "Nats-Msg-Id", &id) == NATS_OK && std::strlen(id) == 36) {
-        Id key;
-        std::memcpy(key.data(), id, key.size());
+      const std::string_view id = header(raw, "Nats-Msg-Id"), pk = header(raw, "Fraiseql-Pk");
+      if (id.size() == 36 && header(raw, "Fraiseql-Source") == source) {
+        Key key{};
+        std::memcpy(key.id.data(), id.data(), key.id.size());
+        std::from_chars(pk.data(), pk.data() + pk.size(), key.pk);
         ids_.emplace(key, origin.seq);
       }
       if (origin.pending == 0) {
@@ -103,10 +109,11 @@ Tail::Tail(const nats::Link& link, const std::string& stream, std::uint64_t afte
   link.api("CONSUMER.DELETE." + stream + "." + name);
 }
 
-std::uint64_t Tail::find(std::string_view id) const {
+std::uint64_t Tail::find(std::string_view id, std::int64_t pk) const {
   if (ids_.empty() || id.size() != 36) return 0;
-  Id key;
-  std::memcpy(key.data(), id.data(), key.size());
+  Key key{};
+  std::memcpy(key.id.data(), id.data(), key.id.size());
+  key.pk = pk;
   const auto found = ids_.find(key);
   return found == ids_.end() ? 0 : found->second;
 }

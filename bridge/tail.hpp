@@ -11,24 +11,30 @@
 
 namespace fraiseql {
 
-/// Ids of the messages that the stream holds beyond the checkpoint: rows that a killed bridge had published and not yet
-/// noted. They are skipped, so that the stream holds each once however long the bridge was away.
+/// The messages of this bridge that the stream holds beyond the checkpoint: rows that a killed one had published and not
+/// yet noted. They are skipped, so that the stream holds each once however long the bridge was away. A row is known by id
+/// and pk: a copied row has the id of another one, and is not published because that one is.
 class Tail {
  public:
-  /// Reads the ids of all messages after `after_seq`, headers only, by an ephemeral consumer in memory. Throws Unavailable.
-  Tail(const nats::Link& link, const std::string& stream, std::uint64_t after_seq);
+  /// Reads the headers of all messages after `after_seq` by an ephemeral consumer in memory, and keeps those whose
+  /// Fraiseql-Source is `source`. Throws Unavailable.
+  Tail(const nats::Link& link, const std::string& stream, const std::string& source, std::uint64_t after_seq);
 
   std::size_t size() const { return ids_.size(); }
-  /// Where the stream holds the message with this id; 0: it does not.
-  std::uint64_t find(std::string_view id) const;
+  /// Where the stream holds the message of the row with this id and pk; 0: it does not.
+  std::uint64_t find(std::string_view id, std::int64_t pk) const;
   void clear() { ids_.clear(); }
 
  private:
-  using Id = std::array<char, 36>;
-  struct Hash {
-    std::size_t operator()(const Id& id) const { return std::hash<std::string_view>()({id.data(), id.size()}); }
+  struct Key {
+    std::array<char, 36> id;
+    std::int64_t pk;
+    bool operator==(const Key&) const = default;
   };
-  std::unordered_map<Id, std::uint64_t, Hash> ids_;
+  struct Hash {
+    std::size_t operator()(const Key& key) const { return std::hash<std::string_view>()({key.id.data(), key.id.size()}) ^ static_cast<std::size_t>(key.pk); }
+  };
+  std::unordered_map<Key, std::uint64_t, Hash> ids_;
 };
 
 }  // namespace fraiseql

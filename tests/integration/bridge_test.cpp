@@ -238,6 +238,24 @@ BOOST_AUTO_TEST_CASE(a_copied_row_with_the_id_of_another_is_a_dead_letter) {
   BOOST_TEST(reader.at("fraiseql_events_dlq", 1).headers.find("duplicate_id") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_copied_row_is_not_taken_for_its_original_in_the_tail) {
+  insert(5);
+  {
+    Child bridge = start();
+    BOOST_REQUIRE(reaches(5));
+    bridge.signal(SIGTERM);
+    BOOST_TEST(bridge.wait() == 0);
+  }
+  // As if the bridge had been killed before its first checkpoint: all five stand in the tail.
+  sql(database, "UPDATE core.tb_transport_checkpoint SET last_pk = 0, snapshot = NULL, window_snapshot = NULL, window_pk = NULL, stream_seq = NULL, stream_msg_id = NULL; "
+                "INSERT INTO core.tb_entity_change_log (id, object_type, modification_type) SELECT id, 'Copy', 'INSERT' FROM core.tb_entity_change_log "
+                "ORDER BY pk_entity_change_log LIMIT 1");
+  Child bridge = start();
+  BOOST_REQUIRE(eventually([&] { return reader.count("fraiseql_events_dlq") == 1; }));
+  BOOST_TEST(reader.at("fraiseql_events_dlq", 1).headers.find("duplicate_id") != std::string::npos);
+  BOOST_TEST(stored() == 5u);
+}
+
 BOOST_AUTO_TEST_CASE(an_older_schema_and_a_missing_one_are_said_with_the_mend) {
   database = postgres_server().create_database();
   Child bridge = start();
