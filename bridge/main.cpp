@@ -34,7 +34,8 @@ int run_bridge(const CommandLine& line, StopSignal& stop) {
         const bool postgres = dynamic_cast<const DatabaseUnavailable*>(&why) != nullptr;
         reporter.update([&](StatusReport& report) {
           report.state = "running";
-          (postgres ? report.postgres : report.jetstream) = Reach::unreachable;
+          // A session that is only begun anew says nothing about its peers.
+          if (!dynamic_cast<const SessionOver*>(&why)) (postgres ? report.postgres : report.jetstream) = Reach::unreachable;
           report.details["last_failure"] = why.what();
           report.metrics.set("fraiseql_bridge_leader", 0);
           report.metrics.set("fraiseql_bridge_in_flight", 0);

@@ -146,6 +146,13 @@ void BridgeSession::vouch_by_stream_info(Window::Time now) {
   const auto info = nats::stream_info(*link_, config_.nats.stream_name);
   if (!info) throw Unavailable("the stream is gone");
   if (info->last_seq >= next_seq_) {
+    // A stream that is long enough may hold somebody else's message there.
+    const Window::Item* newest = window_->item(window_->newest_sent());
+    const auto block = stored_headers(*link_, config_.nats.stream_name, next_seq_);
+    if (!newest || !block || header_value(*block, "Nats-Msg-Id") != newest->change().id) {
+      memory_.ask_all = true;
+      throw SessionOver("message " + std::to_string(next_seq_) + " of the stream is not the one sent last: others publish into it");
+    }
     window_->all_sent_stored();
     return;
   }
