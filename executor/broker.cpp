@@ -255,6 +255,10 @@ std::optional<StoredMessage> Broker::fetch(std::uint64_t stream_seq) {
 }
 
 std::optional<StoredMessage> Broker::bucket_get(const std::string& key) {
+  // 2.9 dies when it is asked for a message of a stream that another executor is just having made (a nil pointer in its
+  // jsMsgGetRequest). STREAM.INFO waits until the stream is there, and an empty one has nothing to be asked for.
+  const auto there = nats::stream_info(link_, "KV_" + bucket(config_));
+  if (!there || there->messages == 0) return std::nullopt;
   const ApiAnswer answer = link_.api("STREAM.MSG.GET.KV_" + bucket(config_),
                                      "{\"last_by_subj\":" + json_quoted("$KV." + bucket(config_) + "." + key) + "}");
   if (answer.err_code == message_not_found || answer.err_code == stream_not_found) return std::nullopt;

@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(a_row_arrives_and_all_is_healthy_when_the_services_run_as_t
     return found;
   };
   const auto said = [&] {
-    std::string all;
+    std::string all = nats_server().running() ? "" : "nats-server ended: " + nats_server().log();
     for (const auto* list : {&healthd, &bridges, &executors})
       for (const Child& child : *list) all += child.err();
     return all;

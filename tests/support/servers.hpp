@@ -20,6 +20,8 @@ class NatsServer {
   void start();  ///< again, same port and store
   void restart() { kill(); start(); }
   pid_t pid() const { return child_->pid(); }
+  bool running() { return child_ && child_->running(); }
+  std::string log() const { return child_ ? child_->err() : ""; }  ///< what this run of it has said so far
   void pause();   ///< SIGSTOP: connections stay open and nothing answers
   void resume();
   std::string version() const;
