@@ -2,9 +2,12 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
+#include <ostream>
 #include <random>
 
 namespace fraiseql::test {
+
+std::ostream& operator<<(std::ostream& out, const Later& later) { return out << later.tell(); }
 
 PipelineFixture::PipelineFixture(const std::map<std::string, std::string>& settings) {
   auto more = settings;

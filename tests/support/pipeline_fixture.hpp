@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <iosfwd>
 #include <map>
 #include <string>
 
@@ -8,6 +10,13 @@
 #include "tests/support/webhook_receiver.hpp"
 
 namespace fraiseql::test {
+
+/// Words for a failed check that are asked for when they are printed. BOOST_TEST makes its message before it evaluates its
+/// condition: a plain string would tell how things stood before `eventually` waited.
+struct Later {
+  std::function<std::string()> tell;
+};
+std::ostream& operator<<(std::ostream& out, const Later& later);
 
 /// Every program of the pipeline between a database, a nats-server and a receiver that one observer posts every event to.
 struct PipelineFixture : BridgeFixture {
@@ -21,6 +30,8 @@ struct PipelineFixture : BridgeFixture {
 
   Child program(const char* path, const std::string& instance) const;
   HttpAnswer health(bool verbose = false) const { return http_get(health_port, verbose ? "/health?verbose" : "/health"); }
+  Later verbose() const { return {[this] { return health(true).body; }}; }
+  Later progress() const { return {[this] { return std::to_string(acted_on()) + " acted on; " + consumer(); }}; }
   /// /health's verdict becomes "ok", "degraded" or "down" within the limit.
   bool says(const std::string& verdict, std::chrono::seconds limit = std::chrono::seconds(30)) const;
   /// ?verbose gives this reason at this level, now.
