@@ -8,7 +8,9 @@
 #include <atomic>
 #include <mutex>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
+#include <unordered_set>
 
 namespace fraiseql::test {
 namespace {
@@ -153,6 +155,13 @@ std::vector<WebhookReceiver::Request> WebhookReceiver::requests(const std::strin
   for (auto& request : requests())
     if (request.path == path) found.push_back(std::move(request));
   return found;
+}
+std::size_t WebhookReceiver::distinct(const std::string& header) const {
+  const std::lock_guard lock(impl_->mutex);
+  std::unordered_set<std::string_view> values;
+  for (const Request& request : impl_->requests)
+    if (const auto found = request.headers.find(header); found != request.headers.end()) values.insert(found->second);
+  return values.size();
 }
 int WebhookReceiver::open_requests() const {
   const std::lock_guard lock(impl_->mutex);

@@ -45,6 +45,7 @@ class WebhookReceiver {
 
   std::vector<Request> requests() const;                         ///< in order of arrival
   std::vector<Request> requests(const std::string& path) const;  ///< the same of one path
+  std::size_t distinct(const std::string& header) const;         ///< different values of a header, over all requests
   int open_requests() const;                                     ///< received and not answered yet
   int most_at_once() const;                                      ///< the most that were open at the same time
   std::size_t bytes_sent() const;                                ///< of endless answers
