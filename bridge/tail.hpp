@@ -23,7 +23,6 @@ class Tail {
   std::size_t size() const { return ids_.size(); }
   /// Where the stream holds the message of the row with this id and pk; 0: it does not.
   std::uint64_t find(std::string_view id, std::int64_t pk) const;
-  void clear() { ids_.clear(); }
 
  private:
   struct Key {

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "common/nats/wire.hpp"
 #include "common/timestamp.hpp"
 
 namespace fraiseql {
@@ -29,21 +30,6 @@ std::string_view beginning_of(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) return text;
   while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
   return text.substr(0, limit);
-}
-
-// HPUB <subject> [reply] <header bytes> <total bytes>
-void append_command(std::string& out, std::string_view subject, std::string_view reply, std::size_t headers, std::size_t total) {
-  out += "HPUB ";
-  out += subject;
-  out += ' ';
-  if (!reply.empty()) {
-    out += reply;
-    out += ' ';
-  }
-  append_number(out, headers);
-  out += ' ';
-  append_number(out, total);
-  out += "\r\n";
 }
 
 }  // namespace
@@ -196,7 +182,7 @@ std::optional<Unpublishable> EventEncoder::append(std::string& out, const Change
     return Unpublishable{Unpublishable::Reason::oversize,
                          std::to_string(headers_.size()) + " bytes of headers, the server takes " + std::to_string(MessageLimits::max_headers), total};
 
-  append_command(out, *subject, reply, headers_.size(), total);
+  nats::wire::append_publish_line(out, *subject, reply, headers_.size(), total);
   out += headers_;
   out += head_;
   out += data;
@@ -242,7 +228,7 @@ void EventEncoder::append_letter(std::string& out, const ChangeRow& row, std::st
   head_ += ",\"bytes\":";
   append_number(head_, why.bytes);
   head_ += '}';
-  append_command(out, subject, reply, headers_.size(), headers_.size() + head_.size());
+  nats::wire::append_publish_line(out, subject, reply, headers_.size(), headers_.size() + head_.size());
   out += headers_;
   out += head_;
   out += "\r\n";

@@ -104,9 +104,7 @@ Result<ServerInfo> parse_info(std::string_view json) {
   };
   info.headers = boolean("headers");
   info.tls_required = boolean("tls_required");
-  info.auth_required = boolean("auth_required");
   info.version = text("version");
-  info.nonce = text("nonce");
   const auto limit = document.FindMember("max_payload");
   if (limit != document.MemberEnd() && limit->value.IsInt64()) info.max_payload = limit->value.GetInt64();
   return info;
@@ -142,7 +140,7 @@ std::string connect_line(const Hello& hello) {
   return std::string("CONNECT ") + buffer.GetString() + "\r\n";
 }
 
-void append_publish(std::string& out, std::string_view subject, std::string_view reply, std::string_view headers, std::string_view payload) {
+void append_publish_line(std::string& out, std::string_view subject, std::string_view reply, std::size_t headers, std::size_t total) {
   out += "HPUB ";
   out += subject;
   out += ' ';
@@ -150,10 +148,14 @@ void append_publish(std::string& out, std::string_view subject, std::string_view
     out += reply;
     out += ' ';
   }
-  append_number(out, headers.size());
+  append_number(out, headers);
   out += ' ';
-  append_number(out, headers.size() + payload.size());
+  append_number(out, total);
   out += "\r\n";
+}
+
+void append_publish(std::string& out, std::string_view subject, std::string_view reply, std::string_view headers, std::string_view payload) {
+  append_publish_line(out, subject, reply, headers.size(), headers.size() + payload.size());
   out += headers;
   out += payload;
   out += "\r\n";

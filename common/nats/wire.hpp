@@ -16,9 +16,7 @@ struct ServerInfo {
   std::int64_t max_payload = 1048576;  ///< bytes of headers and payload together
   bool headers = false;
   bool tls_required = false;
-  bool auth_required = false;
   std::string version;
-  std::string nonce;
 };
 Result<ServerInfo> parse_info(std::string_view json);
 
@@ -27,6 +25,9 @@ struct Hello {
   std::string name, user, password, token;
 };
 std::string connect_line(const Hello& hello);
+
+/// Appends the command line of an HPUB frame; `headers` bytes of the block and `total` of block and payload follow it.
+void append_publish_line(std::string& out, std::string_view subject, std::string_view reply, std::size_t headers, std::size_t total);
 
 /// Appends one HPUB frame: `headers` is the whole block with "NATS/1.0" and both line breaks at its end. The caller has
 /// made sure that subject and reply hold no blank, CR or LF.

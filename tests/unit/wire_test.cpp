@@ -104,14 +104,12 @@ BOOST_AUTO_TEST_CASE(a_publish_says_its_lengths) {
 }
 
 BOOST_AUTO_TEST_CASE(the_servers_info_is_read) {
-  const auto info = parse_info(R"({"version":"2.15.1","max_payload":8388608,"headers":true,"auth_required":true,"nonce":"n","connect_urls":["a"]})");
+  const auto info = parse_info(R"({"version":"2.15.1","max_payload":8388608,"headers":true,"connect_urls":["a"]})");
   BOOST_REQUIRE(info);
   BOOST_TEST(info.value().max_payload == 8388608);
   BOOST_TEST(info.value().headers);
-  BOOST_TEST(info.value().auth_required);
   BOOST_TEST(!info.value().tls_required);
   BOOST_TEST(info.value().version == "2.15.1");
-  BOOST_TEST(info.value().nonce == "n");
   for (const char* bad : {"", "{", "[]", "1", "{\"a\":1} x"}) BOOST_TEST(!parse_info(bad), bad);
   BOOST_TEST(parse_info(R"({"max_payload":"x","headers":1})").value().max_payload == 1048576);
 }
