@@ -11,6 +11,7 @@
 #include "common/program.hpp"
 #include "common/reporter.hpp"
 #include "common/session.hpp"
+#include "common/status_names.hpp"
 
 using namespace fraiseql;
 using namespace std::chrono_literals;
@@ -24,7 +25,7 @@ int run_bridge(const CommandLine& line, StopSignal& stop) {
   log_startup(settings);
   keep_freed_memory();
 
-  Reporter reporter(config.health, "pg2nats-bridge", line.instance);
+  Reporter reporter(config.health, std::string(component_name::bridge), line.instance);
   BridgeMemory memory;
   PublishStats stats;
   run_sessions(
@@ -32,13 +33,16 @@ int run_bridge(const CommandLine& line, StopSignal& stop) {
       [&](const Unavailable& why) {
         reporter.turn();
         const bool postgres = dynamic_cast<const DatabaseUnavailable*>(&why) != nullptr;
+        const auto* refused = dynamic_cast<const Refused*>(&why);
+        const bool begun_anew = dynamic_cast<const SessionOver*>(&why) != nullptr;
         reporter.update([&](StatusReport& report) {
           report.state = "running";
-          // A session that is only begun anew says nothing about its peers.
-          if (!dynamic_cast<const SessionOver*>(&why)) (postgres ? report.postgres : report.jetstream) = Reach::unreachable;
+          report.problems.clear();
+          if (refused) report.problems[refused->problem] = why.what();
+          else if (!begun_anew) (postgres ? report.postgres : report.jetstream) = Reach::unreachable;
           report.details["last_failure"] = why.what();
-          report.metrics.set("fraiseql_bridge_leader", 0);
-          report.metrics.set("fraiseql_bridge_in_flight", 0);
+          report.metrics.set(metric::leader, 0);
+          report.metrics.set(metric::in_flight, 0);
           stats.write(report.metrics);
         });
       });

@@ -26,9 +26,9 @@ void drain(int fd) {
 
 }  // namespace
 
-PageReader::PageReader(ChangeLog& change_log, const BridgeConfig& config, Place start, std::size_t max_data_bytes, int wake_fd)
+PageReader::PageReader(ChangeLog& change_log, const BridgeConfig& config, Place start, std::int64_t cursor, std::size_t max_data_bytes, int wake_fd)
     : change_log_(change_log), config_(config), place_(std::move(start)), max_data_bytes_(max_data_bytes), wake_fd_(wake_fd),
-      own_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { run(); }) {}
+      own_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), cursor_(cursor), thread_([this] { run(); }) {}
 
 PageReader::~PageReader() {
   {
@@ -70,6 +70,7 @@ void PageReader::save(Checkpoint checkpoint) {
 
 bool PageReader::saved() const {
   const std::lock_guard lock(mutex_);
+  if (failure_) std::rethrow_exception(failure_);
   return !to_save_ && !saving_;
 }
 

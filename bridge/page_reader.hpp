@@ -19,7 +19,8 @@ namespace fraiseql {
 class PageReader {
  public:
   /// `wake_fd` is an eventfd of the owner's loop: written when a page, or an error, has come.
-  PageReader(ChangeLog& change_log, const BridgeConfig& config, Place start, std::size_t max_data_bytes, int wake_fd);
+  /// `cursor` is the highest pk published before, from which the first estimate of what waits is made.
+  PageReader(ChangeLog& change_log, const BridgeConfig& config, Place start, std::int64_t cursor, std::size_t max_data_bytes, int wake_fd);
   ~PageReader();
 
   /// The next page; null: none yet. Throws what the thread met: Unavailable, SessionOver, ConfigError.
@@ -28,7 +29,7 @@ class PageReader {
 
   /// Has it saved soon; a later one replaces it. Throws as take().
   void save(Checkpoint checkpoint);
-  bool saved() const;  ///< all that was handed over is saved
+  bool saved() const;  ///< all that was handed over is saved; throws as take()
   Waiting waiting() const;  ///< newest estimate, at most two seconds old
 
  private:
@@ -46,7 +47,7 @@ class PageReader {
   std::deque<std::shared_ptr<const Page>> pages_;
   std::optional<Checkpoint> to_save_;
   bool saving_ = false;
-  std::int64_t cursor_ = 0;
+  std::int64_t cursor_;
   Waiting waiting_;
   std::exception_ptr failure_;
   bool stop_ = false;

@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <utility>
 
 #include "bridge/stored_message.hpp"
 #include "common/errors.hpp"
 #include "common/log.hpp"
+#include "common/status_names.hpp"
 #include "common/timestamp.hpp"
 
 namespace fraiseql {
@@ -24,6 +26,7 @@ constexpr std::size_t ask_every_bytes = 1 << 20;
 constexpr auto save_every = 100ms;
 constexpr auto save_idle_every = 60s;
 constexpr auto stop_limit = 2s;
+constexpr auto frozen_limit = 8s;  // below the server's idle_session_timeout of 10 s, above any single wait for an answer of ours
 
 // The chain is sound only while nobody else publishes into the stream, and nothing on the server can promise that: a
 // foreign message takes the sequence of one of ours, which is refused in silence, and the next of ours fits behind it.
@@ -54,8 +57,8 @@ bool BridgeSession::lead() {
       report.postgres = Reach::ok;
       report.jetstream = Reach::not_used;
       report.problems.clear();
-      report.metrics.set("fraiseql_bridge_leader", 0);
-      report.metrics.set("fraiseql_bridge_in_flight", 0);
+      report.metrics.set(metric::leader, 0);
+      report.metrics.set(metric::in_flight, 0);
     });
     if (stop_.wait_for(500ms)) return false;
   }
@@ -80,6 +83,8 @@ void BridgeSession::open() {
   limits_.max_payload = static_cast<std::size_t>(publisher_->max_payload());
   limits_.max_msg_size = stream_.max_msg_size;
   way_ = choose_way(config_, memory_);
+  if (way_ == Way::chain && stream_.level < nats::Level::v2_12)
+    log::warn("chain = on: before nats-server 2.12 a replicated stream answers a refused message as duplicate until its window has passed", {});
   next_seq_ = stream_.last_seq;
   jetstream_at_ = Clock::now();  // the API has just answered
   asked_all_left_ = memory_.ask_all ? static_cast<unsigned>(config_.max_in_flight) : 0;
@@ -88,7 +93,7 @@ void BridgeSession::open() {
   window_.emplace(way_, static_cast<std::size_t>(config_.max_in_flight), window_bytes, saved_);
   std::size_t selectable = limits_.max_payload;
   if (limits_.max_msg_size >= 0) selectable = std::min(selectable, static_cast<std::size_t>(limits_.max_msg_size));
-  reader_.emplace(change_log_, config_, checkpoint_.place, selectable, wake_.fd);
+  reader_.emplace(change_log_, config_, checkpoint_.place, checkpoint_.cursor, selectable, wake_.fd);
   log::info("publishing", {{"stream", config_.nats.stream_name}, {"way", way_ == Way::chain ? "chain" : "single"}, {"from_pk", checkpoint_.cursor},
                            {"stream_seq", checkpoint_.stream_seq}, {"already_stored", tail_->size()}, {"epoch", checkpoint_.epoch}});
 }
@@ -103,13 +108,12 @@ void BridgeSession::check_identity() {
     if (block && header_value(*block, "Nats-Msg-Id") == checkpoint_.stream_msg_id) return;
   }
   // Never guess: what is missing may be anything from one message to all of them.
-  ++stats_.regressions;
+  if (std::exchange(memory_.regression_seq, seq) != seq) ++stats_.regressions;  // once, however often it is tried again
   const std::string why = "stream " + config_.nats.stream_name + " does not hold message " + std::to_string(seq) +
                           " any more, the last one known to be stored: it lost its tail or was made anew. To publish on from the checkpoint without what "
                           "was lost: UPDATE core.tb_transport_checkpoint SET stream_seq = NULL, stream_msg_id = NULL WHERE transport_name = '" +
                           config_.transport_name + "'";
-  reporter_.update([&](StatusReport& report) { report.problems["stream_made_anew"] = why; });
-  throw Unavailable(why);
+  throw Refused(problem::stream_made_anew, why);
 }
 
 void BridgeSession::run() {
@@ -117,12 +121,9 @@ void BridgeSession::run() {
   reporter_.update([](StatusReport& report) { report.postgres = Reach::ok; });
   if (!lead()) return;
   checkpoint_ = change_log_.checkpoint();
-  if (change_log_.is_copy(checkpoint_)) {
-    const std::string why = "this database is a copy: rows of its change log were written elsewhere, so the checkpoint of transport " +
-                            config_.transport_name + " does not belong to it";
-    reporter_.update([&](StatusReport& report) { report.problems["database_copy"] = why; });
-    throw Unavailable(why);
-  }
+  if (change_log_.is_copy(checkpoint_))
+    throw Refused(problem::database_copy, "this database is a copy: rows of its change log were written elsewhere, so the checkpoint of transport " +
+                                              config_.transport_name + " does not belong to it");
   if (checkpoint_.first_run && !config_.start_from_now) {
     const Waiting waiting = change_log_.waiting_after(0);
     if (waiting.events > 0)
@@ -137,8 +138,11 @@ void BridgeSession::run() {
 }
 
 void BridgeSession::publish_loop() {
+  auto turned = Clock::now();
   while (!stop_.requested()) {
     const auto now = Clock::now();
+    // A frozen process has lost its lock by the time it wakes: another one may have published what it still holds.
+    if (now - std::exchange(turned, now) > frozen_limit) throw SessionOver("this process stood still; another bridge may lead by now");
     reporter_.turn();
     take_answers();
     fill();

@@ -7,6 +7,7 @@
 #include "bridge/stored_message.hpp"
 #include "common/errors.hpp"
 #include "common/log.hpp"
+#include "common/status_names.hpp"
 
 namespace fraiseql {
 
@@ -53,7 +54,7 @@ void BridgeSession::take_answer(const nats::Publisher::Answer& answer) {
     jetstream_at_ = Window::Time::clock::now();
     const auto backlog = backlog_of(answer.payload);
     reporter_.update([&](StatusReport& report) {
-      if (backlog) report.metrics.set("fraiseql_observer_backlog_size", *backlog);
+      if (backlog) report.metrics.set(metric::backlog_size, *backlog);
     });
     return;
   }
@@ -61,7 +62,7 @@ void BridgeSession::take_answer(const nats::Publisher::Answer& answer) {
   if (!item || item->state != Window::Item::State::sent) return;
   if (answer.no_stream) {
     ++stats_.errors["no_stream"];
-    throw Unavailable(item->letter ? "no stream takes dead letters under " + config_.nats.dlq_subject_prefix
+    throw Refused(problem::no_stream, item->letter ? "no stream takes dead letters under " + config_.nats.dlq_subject_prefix
                                    : "no stream takes " + config_.nats.subject_prefix + ".>: JetStream is off or the stream is gone");
   }
   const auto read = nats::wire::parse_pub_ack(answer.payload);
@@ -72,7 +73,7 @@ void BridgeSession::take_answer(const nats::Publisher::Answer& answer) {
   const bool ours = item->letter ? ack.stream == stream + "_dlq" : ack.stream == stream;
   if (!ours) {
     ++stats_.errors["no_stream"];
-    throw Unavailable("stream " + std::string(ack.stream) + " has taken a message meant for " + stream + (item->letter ? "_dlq" : "") +
+    throw Refused(problem::no_stream, "stream " + std::string(ack.stream) + " has taken a message meant for " + stream + (item->letter ? "_dlq" : "") +
                       ": another stream owns the subjects now");
   }
   jetstream_at_ = Window::Time::clock::now();
@@ -102,7 +103,7 @@ void BridgeSession::refused(std::uint64_t number, const Window::Item& item, cons
     throw SessionOver("the chain broke at change " + std::to_string(item.change().pk) + ": " + text);
   }
   ++stats_.errors["refused"];
-  throw Unavailable("the stream refused a message: " + text);
+  throw Refused(problem::publish_refused, "the stream refused a message: " + text);
 }
 
 void BridgeSession::duplicate(std::uint64_t number, const Window::Item& item, std::uint64_t seq) {
@@ -112,7 +113,7 @@ void BridgeSession::duplicate(std::uint64_t number, const Window::Item& item, st
   if (!block) {
     ++stats_.errors["refused"];
     // Purged inside the duplicate window: the id is blocked although the message is gone. Wait; never call it published.
-    throw Unavailable("change " + std::to_string(row.pk) + ": its message id is blocked although the stream holds no such message; waiting for the duplicate window to pass");
+    throw Refused(problem::settling, "change " + std::to_string(row.pk) + ": its message id is blocked although the stream holds no such message; waiting for the duplicate window to pass");
   }
   const bool ours = header_value(*block, "Fraiseql-Pk") == std::to_string(row.pk) && header_value(*block, "Fraiseql-Source") == config_.transport_name;
   if (!ours) {
@@ -172,18 +173,18 @@ void BridgeSession::report(Window::Time now) {
     report.postgres = Reach::ok;
     report.jetstream = answered ? Reach::ok : Reach::unreachable;
     report.problems.clear();
-    if (!stream_.drift.empty()) report.problems["drift"] = stream_.drift.front();
+    if (!stream_.drift.empty()) report.problems[std::string(problem::drift)] = stream_.drift.front();
     if (memory_.others_publish && config_.chain == Chain::on)
-      report.problems["chain_off"] = "others publish into stream " + config_.nats.stream_name + ": the ordering chain is off, every message is answered";
-    report.details["position_pk"] = std::to_string(saved_.cursor);
+      report.problems[std::string(problem::chain_off)] = "others publish into stream " + config_.nats.stream_name + ": the ordering chain is off, every message is answered";
+    report.details[std::string(detail_key::position_pk)] = std::to_string(saved_.cursor);
     report.details["stream_seq"] = std::to_string(saved_.stream_seq);
     report.details["way"] = way_ == Way::chain ? "chain" : "single";
     report.details["epoch"] = std::to_string(checkpoint_.epoch);
     stats_.write(report.metrics);
-    report.metrics.set("fraiseql_bridge_lag_events", static_cast<double>(waiting.events));
-    report.metrics.set("fraiseql_bridge_lag_seconds", waiting.seconds);
-    report.metrics.set("fraiseql_bridge_in_flight", static_cast<double>(in_flight));
-    report.metrics.set("fraiseql_bridge_leader", 1);
+    report.metrics.set(metric::lag_events, static_cast<double>(waiting.events));
+    report.metrics.set(metric::lag_seconds, waiting.seconds);
+    report.metrics.set(metric::in_flight, static_cast<double>(in_flight));
+    report.metrics.set(metric::leader, 1);
   });
 }
 

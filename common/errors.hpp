@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace fraiseql {
 
@@ -15,6 +16,14 @@ class Unavailable : public std::runtime_error {
 class DatabaseUnavailable : public Unavailable {
  public:
   using Unavailable::Unavailable;
+};
+
+/// The peer answers, and what it says lets the session go no further. `problem` is its word in the status report
+/// (common/status_names.hpp), so that health gives this reason and does not call the peer unreachable.
+class Refused : public Unavailable {
+ public:
+  Refused(std::string_view problem_, const std::string& what) : Unavailable(what), problem(problem_) {}
+  std::string problem;
 };
 
 /// The session ended for a reason that a pause would not mend: start the next one at once.

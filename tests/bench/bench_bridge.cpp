@@ -27,6 +27,7 @@
 #include "common/nats/streams.hpp"
 #include "common/postgres.hpp"
 #include "tests/support/servers.hpp"
+#include "tests/support/stream_reader.hpp"
 
 using namespace fraiseql;
 using namespace fraiseql::test;
@@ -38,20 +39,6 @@ struct Options {
   long rows = 200'000, payload = 200, batch = 100, rounds = 3;
   bool json = false, chain = false;
 };
-
-NatsConfig nats_settings() {
-  NatsConfig config{};
-  config.url = nats_server().url();
-  config.stream_name = "fraiseql_events";
-  config.subject_prefix = "fraiseql.mutation";
-  config.duplicate_window = std::chrono::minutes(5);
-  config.max_age = std::chrono::hours(24 * 7);
-  config.max_msgs = 10'000'000;
-  config.max_bytes = 10'737'418'240;
-  config.replicas = 1;
-  config.manage = true;
-  return config;
-}
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -67,7 +54,7 @@ void await_stored(const nats::Link& link, long rows) {
 
 void fresh_stream(const nats::Link& link) {
   link.api("STREAM.DELETE.fraiseql_events");
-  nats::ensure_event_stream(link, nats_settings());
+  nats::ensure_event_stream(link, nats_settings(nats_server().url()));
 }
 
 // A TCP connection and nothing else: what it is told it writes, and of what comes back it only counts the answers, for a
@@ -284,7 +271,7 @@ int bench(const Options& options) {
   sql(url, "INSERT INTO core.tb_entity_change_log (object_type, modification_type, object_id, object_data) SELECT 'Order', 'INSERT', "
            "gen_random_uuid(), jsonb_build_object('id', i, 'note', repeat('x', greatest(0, " + std::to_string(options.payload) +
                " - 20))) FROM generate_series(1, " + std::to_string(options.rows) + ") i; ANALYZE core.tb_entity_change_log; CHECKPOINT");
-  const nats::Link link(nats_settings(), nats::Link::Reconnect::never, "bench");
+  const nats::Link link(nats_settings(nats_server().url()), nats::Link::Reconnect::never, "bench");
   fresh_stream(link);
   const bool chain = options.chain;
   const TempDir directory;

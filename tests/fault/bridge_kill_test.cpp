@@ -118,6 +118,33 @@ BOOST_AUTO_TEST_CASE(a_standby_takes_over_within_two_seconds) {
   BOOST_TEST(audit().clean(), audit());
 }
 
+BOOST_AUTO_TEST_CASE(a_frozen_leader_loses_the_lead_and_does_no_harm_when_it_wakes) {
+  const std::string file = configuration();
+  insert(20'000, 50);
+  Child first = start(file);
+  Child second = start(file);
+  BOOST_REQUIRE(eventually([&] { return second.err().find("standing by") != std::string::npos || first.err().find("standing by") != std::string::npos; }));
+  const bool first_leads = second.err().find("standing by") != std::string::npos;
+  Child& leader = first_leads ? first : second;
+  Child& standby = first_leads ? second : first;
+  leader.signal(SIGSTOP);
+  const std::uint64_t before = stored();
+  const auto frozen = std::chrono::steady_clock::now();
+  insert(100, 50);
+  BOOST_REQUIRE(eventually([&] { return standby.err().find("publishing") != std::string::npos; }, 15s));
+  const auto took = std::chrono::steady_clock::now() - frozen;
+  std::fprintf(stderr, "frozen with %llu stored, taken over after %lld ms\n", static_cast<unsigned long long>(before),
+               static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
+  BOOST_TEST((took < 12s));
+  BOOST_REQUIRE(reaches(20'100));
+  leader.signal(SIGCONT);
+  BOOST_TEST(eventually([&] { return leader.err().find("session over") != std::string::npos || leader.err().find("session lost") != std::string::npos; }));
+  BOOST_TEST(eventually([&] { return leader.err().find("standing by") != std::string::npos; }));
+  insert(100, 50);
+  BOOST_REQUIRE(reaches(20'200));
+  BOOST_TEST(audit().clean(), audit());
+}
+
 BOOST_AUTO_TEST_CASE(with_another_publisher_in_the_stream_nothing_is_lost_or_reordered) {
   Child bridge = start();
   BOOST_REQUIRE(eventually([&] { return reader.info("fraiseql_events").find("config") != std::string::npos; }));
