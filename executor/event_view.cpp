@@ -21,7 +21,8 @@ class Walk {
   explicit Walk(std::string_view json) : json_(json) {}
 
   std::array<std::string, 4> texts;
-  std::string why;  ///< what is wrong
+  std::array<std::string_view, member_names.size()> slices;  ///< of `data`, `before` and `changed`
+  std::string why;                                           ///< what is wrong
 
   bool walk() {
     blanks();
@@ -50,6 +51,7 @@ class Walk {
     if (next() == close) {
       ++at_;
       open_.pop_back();
+      if (open_.size() == 1) end_of_member();
       return true;
     }
     if (!innermost.empty) {
@@ -66,8 +68,14 @@ class Walk {
     if (next() != ':') return wrong("a colon is missing");
     ++at_;
     blanks();
-    return value();
+    if (open_.size() > 1) return value();
+    began_ = at_;
+    if (!value()) return false;
+    if (open_.size() == 1) end_of_member();
+    return true;
   }
+
+  void end_of_member() { slices[member_] = json_.substr(began_, at_ - began_); }
 
   bool member() {
     for (std::size_t i = 0; i < member_names.size(); ++i) {
@@ -217,7 +225,7 @@ class Walk {
   }
 
   std::string_view json_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0, began_ = 0;
   std::vector<Open> open_;
   std::string name_;
   Member member_ = none_;
@@ -264,7 +272,8 @@ Result<EventView> view_event(std::string_view payload, std::string_view subject)
   if (payload.empty()) return Error{"payload is empty"};
   Walk walk(payload);
   if (!walk.walk()) return Error{"payload " + walk.why};
-  EventView view{walk.texts[event_], walk.texts[entity_], walk.texts[subject_], walk.texts[timestamp_], {}};
+  EventView view{walk.texts[event_], walk.texts[entity_],  walk.texts[subject_], walk.texts[timestamp_], {},
+                 walk.slices[data_], walk.slices[before_], walk.slices[changed_]};
   if (view.event != "INSERT" && view.event != "UPDATE" && view.event != "DELETE" && view.event != "CUSTOM")
     return Error{"payload member event is none of INSERT, UPDATE, DELETE, CUSTOM"};
   if (view.subject != subject) return Error{"payload member subject is not the subject of the message"};

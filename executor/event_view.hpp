@@ -12,13 +12,16 @@ namespace fraiseql {
 /// Microseconds reach over all years of four digits; the clock's own nanoseconds overflow before 1678 and after 2262.
 using EventTime = std::chrono::sys_time<std::chrono::microseconds>;
 
-/// What the executor needs to know of a payload. The row itself stays unparsed in the payload.
+/// What the executor needs to know of a payload. The row itself stays unparsed: its views point into the payload.
 struct EventView {
   std::string event;  ///< INSERT, UPDATE, DELETE, CUSTOM
   std::string entity;
   std::string subject;
   std::string timestamp;  ///< as in the payload
   EventTime changed_at;
+  std::string_view data;     ///< JSON, "null" when there is no row
+  std::string_view before;   ///< JSON; empty: none
+  std::string_view changed;  ///< a JSON array of names; empty: none
 };
 
 /// Reads a payload and checks its shape: the members of an event, each once, and nothing else; well-formed JSON in

@@ -2,15 +2,18 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "executor/delivery.hpp"
-#include "executor/event_view.hpp"
+#include "executor/actions/action.hpp"
+#include "executor/event.hpp"
 #include "executor/loop.hpp"
 #include "executor/settle.hpp"
 
 namespace fraiseql {
+
+class Observers;
 
 /// A message that an executor has taken and not yet settled.
 struct Held {
@@ -23,7 +26,9 @@ struct Held {
   std::uint64_t deliveries = 1;
   SteadyTime taken;
   EventView view;
-  std::string undecodable;  ///< why; empty when it is an event
+  const Event event{message, view, event_id};
+  std::shared_ptr<const Observers> observers;  ///< as they were when it was taken
+  std::string undecodable;                     ///< why; empty when it is an event
   std::vector<Track> tracks;
 
   enum class Stage {
@@ -44,8 +49,8 @@ struct Held {
   bool running = false;   ///< has a slot on `host`
   Run current{};          ///< the action that is enqueued or running
   std::string host;
-  std::uint64_t request = 0;  ///< of the HTTP client; 0: none
-  SteadyTime started;         ///< of the running try
+  SteadyTime started;            ///< of the running try
+  std::unique_ptr<Running> run;  ///< last: what runs ends before what it looks at
 
   std::size_t actions() const {
     std::size_t count = 0;

@@ -4,7 +4,7 @@
 #include <array>
 #include <ctime>
 
-#include "executor/webhook.hpp"
+#include "executor/actions/webhook_headers.hpp"
 
 namespace fraiseql {
 namespace {

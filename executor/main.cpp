@@ -8,8 +8,8 @@
 #include "common/session.hpp"
 #include "common/status_names.hpp"
 #include "executor/address.hpp"
+#include "executor/jetstream/session.hpp"
 #include "executor/observers.hpp"
-#include "executor/session.hpp"
 #include "executor/tally.hpp"
 
 using namespace fraiseql;
@@ -20,11 +20,11 @@ namespace {
 int run_executor(const CommandLine& line, StopSignal& stop) {
   const Settings settings = load(line.sources);
   const ExecutorConfig config = executor_config(settings);
-  const Observers observers(config.observers);
+  const auto observers = std::make_shared<const Observers>(config.observers, config.actions);
   const AddressPolicy addresses(config.allow_networks);
   if (line.check) return check_needs(config) ? EX_OK : 1;
   log_startup(settings);
-  if (observers.all().empty()) log::warn("there are no [[observers]]: every event is acknowledged without any action");
+  if (observers->all().empty()) log::warn("there are no [[observers]]: every event is acknowledged without any action");
 
   Tally tally;  // counts on across sessions
   Reporter reporter(config.health, std::string(component_name::executor), line.instance);

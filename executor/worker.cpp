@@ -3,13 +3,10 @@
 #include <algorithm>
 
 #include "common/log.hpp"
-#include "executor/acks.hpp"
-#include "executor/dead_letters.hpp"
-#include "executor/http_client.hpp"
-#include "executor/progress.hpp"
+#include "executor/actions/webhook_headers.hpp"
+#include "executor/origin.hpp"
 #include "executor/retry.hpp"
 #include "executor/tally.hpp"
-#include "executor/webhook.hpp"
 
 namespace fraiseql {
 
@@ -22,14 +19,14 @@ namespace {
 constexpr std::size_t settled_kept = 20'000;
 }
 
-Worker::Worker(const Tools& tools, Calls calls)
-    : tools_(tools), calls_(std::move(calls)), schedule_(tools.config.max_concurrency, tools.config.max_per_host) {}
+Worker::Worker(const Tools& tools, std::shared_ptr<const Observers> observers, Calls calls)
+    : tools_(tools),
+      observers_(std::move(observers)),
+      calls_(std::move(calls)),
+      schedule_(tools.config.max_concurrency, tools.config.max_per_host) {}
 
 Worker::~Worker() {
-  for (auto& [id, held] : held_) {
-    tools_.loop.cancel(held->timer);
-    if (held->request) tools_.http.cancel(held->request);
-  }
+  for (auto& [id, held] : held_) tools_.act.loop.cancel(held->timer);
 }
 
 Held* Worker::find(std::uint64_t id) {
@@ -37,10 +34,8 @@ Held* Worker::find(std::uint64_t id) {
   return found == held_.end() ? nullptr : found->second.get();
 }
 
-void Worker::take(nats::Message raw) {
-  const char* reply = natsMsg_GetReply(raw.get());
-  const auto delivery = reply ? parse_ack_subject(reply) : std::nullopt;
-  if (delivery) add(stored_message(raw.get()), reply, delivery->deliveries, false);
+void Worker::take(StoredMessage message, std::string reply, std::uint64_t deliveries) {
+  add(std::move(message), std::move(reply), deliveries, false);
 }
 
 void Worker::take_alone(StoredMessage message, std::function<void(Alone)> over) {
@@ -72,20 +67,21 @@ void Worker::add(StoredMessage message, std::string reply, std::uint64_t deliver
   held.deliveries = deliveries;
   held.taken = Clock::now();
   held.alone = alone;
-  auto view = view_event(message.payload, message.subject);
+  held.observers = observers_;
+  held.message = std::move(message);
+  auto view = view_event(held.message.payload, held.message.subject);
   if (view) {
     held.view = std::move(view).value();
-    for (const std::size_t place : tools_.observers.matching(held.view.entity, held.view.event)) {
+    for (const std::size_t place : observers_->matching(held.event)) {
       Track track{place, {}};
-      track.actions.resize(tools_.observers.at(place).actions.size());
+      track.actions.resize(observers_->at(place).actions.size());
       held.tracks.push_back(std::move(track));
     }
-    if (const auto entity_id = message.header("Fraiseql-Entity-Id"); !entity_id.empty())
+    if (const auto entity_id = held.message.header("Fraiseql-Entity-Id"); !entity_id.empty())
       held.entity = held.view.entity + '\n' + std::string(entity_id);
   } else {
     held.undecodable = view.error().what;
   }
-  held.message = std::move(message);
   by_event_.emplace(std::move(event), id);
   held_.emplace(id, std::move(made));
   if (held.entity.empty() || order_.add(held.entity, seq, id)) begin_later(id);
@@ -123,11 +119,9 @@ void Worker::bury(Held& held) {
                             {"stream_seq", held.message.stream_seq},
                             {"why", held.undecodable}});
   Cause cause{"undecodable", "", 0, held.deliveries, held.undecodable, 0};
-  tools_.letters.write(make_letter(held.message, cause, tools_.config.nats.subject_prefix, tools_.config.nats.dlq_subject_prefix,
-                                   tools_.max_payload, std::chrono::system_clock::now()),
-                       [this, id = held.id] {
-                         if (Held* found = find(id)) settle(*found, true);
-                       });
+  tools_.letters.write(held.message, cause, [this, id = held.id] {
+    if (Held* found = find(id)) settle(*found, true);
+  });
 }
 
 void Worker::condemn(const StoredMessage& message, std::uint64_t deliveries, const std::string& why,
@@ -137,19 +131,17 @@ void Worker::condemn(const StoredMessage& message, std::uint64_t deliveries, con
   tools_.tally.failed(Failure::max_deliveries);
   tools_.tally.settled(Tally::Seconds(0));
   const Cause cause{"max_deliveries", "", 0, deliveries, why, 0};
-  tools_.letters.write(make_letter(message, cause, tools_.config.nats.subject_prefix, tools_.config.nats.dlq_subject_prefix,
-                                   tools_.max_payload, std::chrono::system_clock::now()),
-                       std::move(stored));
+  tools_.letters.write(message, cause, std::move(stored));
 }
 
 void Worker::advance(std::uint64_t id) {
   Held* held = find(id);
   if (!held || held->stage != Stage::working || held->enqueued || held->running) return;
-  tools_.loop.cancel(held->timer);
+  tools_.act.loop.cancel(held->timer);
   const Step step = next_step(held->tracks, Clock::now(), stop_by_);
   if (const Run* run = std::get_if<Run>(&step)) return enqueue(*held, *run);
   if (const Wait* wait = std::get_if<Wait>(&step)) {
-    held->timer = tools_.loop.at(wait->until, [this, id] { advance(id); });
+    held->timer = tools_.act.loop.at(wait->until, [this, id] { advance(id); });
     return;
   }
   if (std::holds_alternative<Finished>(step)) return settle(*held, false);
@@ -159,18 +151,10 @@ void Worker::advance(std::uint64_t id) {
 void Worker::enqueue(Held& held, Run run) {
   held.current = run;
   const std::size_t observer = held.tracks[run.track].observer;
-  const std::string& host = tools_.observers.host(observer, run.action);
-  if (host.empty()) {  // nothing to wait for
-    held.started = Clock::now();
-    ActionState& state = held.tracks[run.track].actions[run.action];
-    state.phase = Phase::running;
-    ++state.attempts;
-    say(held, tools_.observers.at(observer).actions[run.action]);
-    return tried(held.id, Outcome{});
-  }
-  held.host = host;
+  held.host = held.observers->action(observer, run.action).host();
+  if (held.host.empty()) return start(held, false);  // nothing to wait for
   held.enqueued = true;
-  schedule_.enqueue(host, held.id);
+  schedule_.enqueue(held.host, held.id);
   start_waiting();
 }
 
@@ -188,16 +172,14 @@ void Worker::start_waiting() {
 
 void Worker::start(Held& held, bool circuit_open) {
   held.enqueued = false;
-  held.running = !circuit_open;
+  held.running = !circuit_open && !held.host.empty();
   held.started = Clock::now();
   const Track& track = held.tracks[held.current.track];
-  const ObserverConfig& observer = tools_.observers.at(track.observer);
-  const ActionConfig& action = observer.actions[held.current.action];
   ActionState& state = held.tracks[held.current.track].actions[held.current.action];
   state.phase = Phase::running;
   ++state.attempts;
   if (circuit_open) {
-    tools_.loop.post([this, id = held.id, host = held.host] {
+    tools_.act.loop.post([this, id = held.id, host = held.host] {
       tried(id, {Failure::circuit_open,
                  0,
                  "circuit open: " + host + " did not answer " + std::to_string(Schedule::failures_to_open) + " times in a row",
@@ -205,24 +187,12 @@ void Worker::start(Held& held, bool circuit_open) {
     });
     return;
   }
-  HttpRequest request{action.method, action.url,
-                      webhook_headers(action, observer.name, held.message, state.attempts, std::chrono::system_clock::now()),
-                      held.message.payload, action.timeout};
-  held.request = tools_.http.start(request, [this, id = held.id](Outcome outcome) { tried(id, std::move(outcome)); });
-}
-
-void Worker::say(const Held& held, const ActionConfig& action) {
-  const std::string& observer = tools_.observers.at(held.tracks[held.current.track].observer).name;
-  const auto line = action.level == "error"   ? log::error
-                    : action.level == "warn"  ? log::warn
-                    : action.level == "debug" ? log::debug
-                                              : log::info;
-  line("event", {{"observer", observer},
-                 {"event", held.view.event},
-                 {"entity", held.view.entity},
-                 {"entity_id", held.message.header("Fraiseql-Entity-Id")},
-                 {"event_id", held.event_id},
-                 {"timestamp", held.view.timestamp}});
+  const Observers& observers = *held.observers;
+  const Try attempt{held.event, observers.at(track.observer).name, state.attempts, std::chrono::system_clock::now()};
+  held.run =
+      observers.action(track.observer, held.current.action).start(attempt, tools_.act, [this, id = held.id](Outcome outcome) {
+        tried(id, std::move(outcome));
+      });
 }
 
 void Worker::tried(std::uint64_t id, Outcome outcome) {
@@ -240,9 +210,9 @@ void Worker::tried(std::uint64_t id, Outcome outcome) {
     schedule_.finished(held->host, answer, now);
   }
   held->running = false;
-  held->request = 0;
+  held->run.reset();
   if (held->stage != Stage::working) return;
-  const ObserverConfig& observer = tools_.observers.at(track.observer);
+  const ObserverConfig& observer = held->observers->at(track.observer);
   tools_.tally.action(observer.actions[held->current.action].type, outcome, now - held->started);
   state.last = outcome;
   if (outcome.succeeded()) {
@@ -265,7 +235,7 @@ void Worker::failed(Held& held, const Outcome& outcome) {
   Track& track = held.tracks[held.current.track];
   const std::size_t number = held.current.action;
   ActionState& state = track.actions[number];
-  const ObserverConfig& observer = tools_.observers.at(track.observer);
+  const ObserverConfig& observer = held.observers->at(track.observer);
   if (held.failure == Failure::none) held.failure = outcome.failure;
   const bool letter = observer.on_failure == ObserverConfig::OnFailure::dlq;
   const auto line = letter ? log::warn : log::error;
@@ -285,14 +255,12 @@ void Worker::failed(Held& held, const Outcome& outcome) {
   }
   state.phase = Phase::failing;
   const Cause cause{"action_failed", observer.name, number + 1, state.attempts, outcome.why, outcome.http_status};
-  tools_.letters.write(make_letter(held.message, cause, tools_.config.nats.subject_prefix, tools_.config.nats.dlq_subject_prefix,
-                                   tools_.max_payload, std::chrono::system_clock::now()),
-                       [this, id = held.id, run = held.current] {
-                         Held* found = find(id);
-                         if (!found) return;
-                         found->tracks[run.track].actions[run.action].phase = Phase::failed;
-                         action_over(id);
-                       });
+  tools_.letters.write(held.message, cause, [this, id = held.id, run = held.current] {
+    Held* found = find(id);
+    if (!found) return;
+    found->tracks[run.track].actions[run.action].phase = Phase::failed;
+    action_over(id);
+  });
 }
 
 void Worker::action_over(std::uint64_t id) {
@@ -320,12 +288,13 @@ void Worker::settle(Held& held, bool terminate) {
     settled_.erase(settled_order_.front());
     settled_order_.pop_front();
   }
-  if (held.progress_stored) forget_progress(held);
+  if (held.progress_stored) tools_.progress.forget(held.event_id);
   tools_.tally.settled(now - held.taken);
   if (held.failure != Failure::none)
     tools_.tally.failed(held.failure);
   else if (!held.tracks.empty())
-    tools_.tally.end_to_end(std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()) - held.view.changed_at);
+    tools_.tally.end_to_end(std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()) -
+                            held.view.changed_at);
   const bool alone = held.alone;
   remove(held.id);
   if (alone && alone_over_) std::exchange(alone_over_, {})(Alone::settled);
@@ -337,9 +306,9 @@ void Worker::remove(std::uint64_t id) {
   const auto found = held_.find(id);
   if (found == held_.end()) return;
   Held& held = *found->second;
-  tools_.loop.cancel(held.timer);
+  tools_.act.loop.cancel(held.timer);
   if (held.enqueued) schedule_.withdraw(held.host, id);
-  if (held.request) tools_.http.cancel(held.request);
+  held.run.reset();
   if (held.running) schedule_.finished(held.host, Schedule::Answer::unknown, Clock::now());
   if (!held.entity.empty())
     if (const auto next = order_.remove(held.entity, id)) begin_later(*next);

@@ -11,7 +11,7 @@
 #include <unordered_map>
 
 #include "common/config.hpp"
-#include "common/nats/handles.hpp"
+#include "executor/actions/action.hpp"
 #include "executor/entity_order.hpp"
 #include "executor/held.hpp"
 #include "executor/observers.hpp"
@@ -21,36 +21,31 @@ namespace fraiseql {
 
 class Acks;
 class DeadLetters;
-class HttpClient;
-class Requests;
+class ProgressStore;
 class Tally;
 
 /// Takes messages, acts on them, settles them. All on the loop's thread; never blocks.
 class Worker {
  public:
   struct Tools {  ///< kept; all must outlive the worker
-    Loop& loop;
-    HttpClient& http;
-    Requests& requests;
+    const ActionTools act;
     DeadLetters& letters;
     Acks& acks;
+    ProgressStore& progress;
     Tally& tally;
-    const Observers& observers;
     const ExecutorConfig& config;
-    std::int64_t max_payload;  ///< bytes that the server takes
   };
   struct Calls {
-    std::function<void()> changed;         ///< something is over: there may be room, or nothing held any more
-    std::function<void()> bucket_missing;  ///< make the progress bucket
+    std::function<void()> changed;  ///< something is over: there may be room, or nothing held any more
   };
   /// How the last try of a message ended.
   enum class Alone { settled, handed_back };
 
-  Worker(const Tools& tools, Calls calls);
+  Worker(const Tools& tools, std::shared_ptr<const Observers> observers, Calls calls);
   ~Worker();
 
-  /// A message as delivered by the consumer. Another delivery of one that is held only renews its ack subject.
-  void take(nats::Message message);
+  /// A message as delivered, and what to answer to. Another delivery of one that is held only renews that.
+  void take(StoredMessage message, std::string reply, std::uint64_t deliveries);
   /// A message that has used up its deliveries; `over` is called once.
   void take_alone(StoredMessage message, std::function<void(Alone)> over);
   /// Writes the dead letter of a message that must not be tried any more.
@@ -58,6 +53,8 @@ class Worker {
 
   /// Whether this process has settled that message lately.
   bool has_settled(std::uint64_t stream_seq, const std::string& event) const { return settled_.contains({stream_seq, event}); }
+  /// From now on these are asked; what is held goes on with those it began with.
+  void observe(std::shared_ptr<const Observers> observers) { observers_ = std::move(observers); }
   int room() const;  ///< how many messages to pull now
   bool empty() const { return held_.empty(); }
   std::size_t held() const { return held_.size(); }
@@ -82,7 +79,6 @@ class Worker {
   void enqueue(Held& held, Run run);
   void start_waiting();
   void start(Held& held, bool circuit_open);
-  void say(const Held& held, const ActionConfig& action);
   void tried(std::uint64_t id, Outcome outcome);
   void failed(Held& held, const Outcome& outcome);
   void action_over(std::uint64_t id);
@@ -91,11 +87,9 @@ class Worker {
   void hand_back(Held& held);
   void give_back(std::uint64_t id);
   void remove(std::uint64_t id);
-  void write_progress(const Held& held, const std::string& json, std::chrono::milliseconds limit,
-                      std::function<void(bool)> written);
-  void forget_progress(const Held& held);
 
   Tools tools_;
+  std::shared_ptr<const Observers> observers_;
   Calls calls_;
   Schedule schedule_;
   EntityOrder order_;

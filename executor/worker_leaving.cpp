@@ -3,65 +3,32 @@
 #include <vector>
 
 #include "common/log.hpp"
-#include "executor/acks.hpp"
-#include "executor/broker.hpp"
-#include "executor/dead_letters.hpp"
-#include "executor/http_client.hpp"
+#include "executor/origin.hpp"
 #include "executor/progress.hpp"
-#include "executor/requests.hpp"
 #include "executor/worker.hpp"
 
 namespace fraiseql {
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
-using Phase = ActionState::Phase;
 using Stage = Held::Stage;
-
-namespace {
-constexpr int message_not_found = 10037;
-constexpr int stream_not_found = 10059;
-
-std::string progress_subject(const ExecutorConfig& config, const Held& held) {
-  return "$KV." + Broker::bucket(config.nats) + "." + progress_key(held.event_id);
-}
-}  // namespace
 
 void Worker::load_progress(std::uint64_t id) {
   Held* held = find(id);
   if (!held) return;
   held->stage = Stage::loading;
-  const std::string json = "{\"last_by_subj\":\"" + progress_subject(tools_.config, *held) + "\"}";
-  tools_.requests.send(
-      "$JS.API.STREAM.MSG.GET.KV_" + Broker::bucket(tools_.config.nats), {}, json, 5s, [this, id](const Requests::Reply& reply) {
-        Held* found = find(id);
-        if (!found || found->stage != Stage::loading) return;
-        const Stored error = reply.kind == Requests::Reply::Kind::answer ? parse_stored(reply.data) : Stored{0, 503, 0, ""};
-        if (error.err_code == stream_not_found && calls_.bucket_missing) calls_.bucket_missing();
-        if (error.code != 0 && error.err_code != message_not_found && error.err_code != stream_not_found) {
-          // Without knowing what is done nothing may be done.
-          found->timer = tools_.loop.after(1s, [this, id] { load_progress(id); });
-          return;
-        }
-        if (error.code == 0)
-          if (const auto kept = parse_stored_message(reply.data); kept && kept.value().header("KV-Operation").empty()) {
-            apply_progress(kept.value().payload, found->tracks, tools_.observers);
-            found->progress_stored = true;
-          }
-        found->stage = Stage::working;
-        advance(id);
-      });
-}
-
-void Worker::write_progress(const Held& held, const std::string& json, std::chrono::milliseconds limit,
-                            std::function<void(bool)> written) {
-  tools_.requests.send(progress_subject(tools_.config, held), {}, json, limit,
-                       [this, written = std::move(written)](const Requests::Reply& reply) {
-                         if (reply.kind == Requests::Reply::Kind::no_responders && calls_.bucket_missing) calls_.bucket_missing();
-                         if (reply.kind != Requests::Reply::Kind::answer) return written(false);
-                         const Stored stored = parse_stored(reply.data);
-                         written(stored.code == 0 && stored.seq > 0);
-                       });
+  tools_.progress.load(held->event_id, [this, id](const std::optional<std::string>& known) {
+    Held* found = find(id);
+    if (!found || found->stage != Stage::loading) return;
+    if (!known) {  // without knowing what is done nothing may be done
+      found->timer = tools_.act.loop.after(1s, [this, id] { load_progress(id); });
+      return;
+    }
+    found->progress_stored = !known->empty();
+    apply_progress(*known, found->tracks, *found->observers);
+    found->stage = Stage::working;
+    advance(id);
+  });
 }
 
 void Worker::save_progress(std::uint64_t id) {
@@ -69,21 +36,16 @@ void Worker::save_progress(std::uint64_t id) {
   if (!held) return;
   held->stage = Stage::saving;
   held->progress_stored = true;
-  write_progress(*held, encode_progress(held->tracks, tools_.observers), 5s, [this, id](bool written) {
+  tools_.progress.save(held->event_id, encode_progress(held->tracks, *held->observers), 5s, [this, id](bool saved) {
     Held* found = find(id);
     if (!found || found->stage != Stage::saving) return;
-    if (!written) {
-      found->timer = tools_.loop.after(1s, [this, id] { save_progress(id); });
+    if (!saved) {
+      found->timer = tools_.act.loop.after(1s, [this, id] { save_progress(id); });
       return;
     }
     found->stage = Stage::working;
     advance(id);
   });
-}
-
-void Worker::forget_progress(const Held& held) {
-  tools_.requests.send(progress_subject(tools_.config, held), {{"KV-Operation", "PURGE"}, {"Nats-Rollup", "sub"}}, "", 5s,
-                       [](const Requests::Reply&) {});
 }
 
 void Worker::still_working() {
@@ -137,20 +99,18 @@ void Worker::hand_back_all() {
 void Worker::hand_back(Held& held) {
   if (held.stage == Stage::handing_back || (!held.entity.empty() && !order_.first(held.entity, held.id))) return;
   held.stage = Stage::handing_back;
-  tools_.loop.cancel(held.timer);
-  if (held.request) tools_.http.cancel(held.request);
-  held.request = 0;
+  tools_.act.loop.cancel(held.timer);
+  held.run.reset();
   if (held.running) schedule_.finished(held.host, Schedule::Answer::unknown, Clock::now());
   held.running = false;
   if (held.enqueued) schedule_.withdraw(held.host, held.id);
   held.enqueued = false;
   const std::uint64_t id = held.id;
-  const std::string json = encode_progress(held.tracks, tools_.observers);
-  if (json.empty()) {
+  const std::string json = encode_progress(held.tracks, *held.observers);
+  if (json.empty())
     give_back(id);
-  } else {
-    write_progress(held, json, 2s, [this, id](bool) { give_back(id); });
-  }
+  else
+    tools_.progress.save(held.event_id, json, 2s, [this, id](bool) { give_back(id); });
 }
 
 void Worker::give_back(std::uint64_t id) {

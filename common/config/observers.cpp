@@ -26,6 +26,7 @@ class Builder {
 
   void observer(const Node& table, std::size_t number) {
     ObserverConfig observer;
+    observer.origin = reader_.origin(table);
     const Node* actions = nullptr;
     Values values;
     reader_.read(table, "observers", values, [&](const std::string& path, const Node& node) {
@@ -96,6 +97,7 @@ class Builder {
     if (type->kind != Node::Kind::string) return;  // said by the reader
     ActionConfig action;
     action.type = type->text;
+    action.origin = reader_.origin(table);
     fits_type(table, action.type);
     if (action.type == "webhook") webhook(table, values, action);
     action.level = take<std::string>(values, "observers.actions.level", action.level);
@@ -117,13 +119,19 @@ class Builder {
     const Node* url_env = table.find("url_env");
     if (url && url_env) reader_.mistake(*url_env, "observers.actions.url_env", "url and url_env are both set");
     if (!url && !url_env) reader_.mistake(table, "observers.actions.url", "a webhook needs url or url_env");
-    action.url = take<std::string>(values, "observers.actions.url", "");
-    if (url_env && values.contains("observers.actions.url_env"))
-      action.url = url_from_environment(*url_env, take<std::string>(values, "observers.actions.url_env", ""));
+    if (url) action.url = {take<std::string>(values, "observers.actions.url", ""), reader_.origin(*url)};
+    if (url_env && values.contains("observers.actions.url_env")) {
+      action.url = {url_from_environment(*url_env, take<std::string>(values, "observers.actions.url_env", "")),
+                    reader_.origin(*url_env)};
+      action.url_secret = true;
+    }
     action.method = take<std::string>(values, "observers.actions.method", action.method);
     action.timeout = std::chrono::seconds(take<std::int64_t>(values, "observers.actions.timeout_secs", 30));
-    action.headers = take<std::vector<std::pair<std::string, std::string>>>(values, "observers.actions.headers", {});
-    if (const Node* headers = table.find("headers")) check_headers(*headers, action.headers);
+    const auto pairs = take<std::vector<std::pair<std::string, std::string>>>(values, "observers.actions.headers", {});
+    if (const Node* headers = table.find("headers")) {
+      check_headers(*headers, pairs);
+      for (const auto& [name, value] : pairs) action.headers.emplace_back(name, Placed{value, reader_.origin(*headers)});
+    }
   }
 
   std::string url_from_environment(const Node& place, const std::string& variable) {

@@ -68,6 +68,7 @@ struct ExecutorConfig {
   milliseconds shutdown_timeout;
   std::vector<std::string> allow_networks;  ///< CIDRs that webhooks may reach although private
   std::vector<ObserverConfig> observers;
+  ActionSettings actions;
 };
 
 }  // namespace fraiseql

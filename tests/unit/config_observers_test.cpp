@@ -126,10 +126,13 @@ max_delay_ms = 1000
   BOOST_TEST(!o.enabled);
   BOOST_REQUIRE(o.actions.size() == 2u);
   BOOST_TEST(o.actions[0].type == "webhook");
-  BOOST_TEST(o.actions[0].url == "https://hooks.example.org/x");
+  BOOST_TEST(o.actions[0].url.text == "https://hooks.example.org/x");
   BOOST_TEST(o.actions[0].method == "PUT");
-  BOOST_CHECK(o.actions[0].headers ==
-              (std::vector<std::pair<std::string, std::string>>{{"Zulu", "1"}, {"Authorization", "Bearer t\"1"}}));
+  BOOST_REQUIRE(o.actions[0].headers.size() == 2u);
+  BOOST_TEST(o.actions[0].headers[0].first == "Zulu");
+  BOOST_TEST(o.actions[0].headers[0].second.text == "1");
+  BOOST_TEST(o.actions[0].headers[1].first == "Authorization");
+  BOOST_TEST(o.actions[0].headers[1].second.text == "Bearer t\"1");
   BOOST_CHECK(o.actions[0].timeout == 5s);
   BOOST_TEST(o.actions[1].type == "log");
   BOOST_TEST(o.actions[1].level == "warn");

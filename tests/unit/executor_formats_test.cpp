@@ -10,7 +10,7 @@
 #include "executor/letter.hpp"
 #include "executor/observers.hpp"
 #include "executor/progress.hpp"
-#include "executor/webhook.hpp"
+#include "executor/actions/webhook_headers.hpp"
 
 using namespace fraiseql;
 using namespace std::chrono_literals;
@@ -204,8 +204,9 @@ BOOST_AUTO_TEST_SUITE(webhook)
 
 BOOST_AUTO_TEST_CASE(users_cannot_override_our_headers_nor_the_framing) {
   ActionConfig action;
-  action.headers = {{"Webhook-ID", "mine"},           {"fraiseql-pk", "mine"}, {"CONTENT-TYPE", "mine"},
-                    {"Transfer-Encoding", "chunked"}, {"X-Mine", "kept"},      {"X-Empty", ""}};
+  for (const auto& [name, value] : {std::pair{"Webhook-ID", "mine"}, {"fraiseql-pk", "mine"}, {"CONTENT-TYPE", "mine"},
+                                    {"Transfer-Encoding", "chunked"}, {"X-Mine", "kept"}, {"X-Empty", ""}})
+    action.headers.emplace_back(name, Placed{value, "o:1"});
   StoredMessage message;
   message.headers = {{"Nats-Msg-Id", "id-1"}, {"Fraiseql-Pk", "42"}};
   const auto headers = webhook_headers(action, "ship", message, 2, std::chrono::system_clock::from_time_t(1700000000));
@@ -312,29 +313,54 @@ BOOST_AUTO_TEST_CASE(a_letter_that_would_be_too_large_says_what_it_leaves_out) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_SUITE(row_of_an_event)
+
+BOOST_AUTO_TEST_CASE(the_row_of_an_event_is_seen_as_it_stands_in_the_payload) {
+  const std::string payload =
+      R"({"event":"UPDATE","entity":"Order","subject":"s","timestamp":"2024-01-15T10:30:00Z","data": {"a":[{}, 1.10]} ,"before":null,"changed":["a","b"]})";
+  const auto view = view_event(payload, "s");
+  BOOST_REQUIRE(view);
+  BOOST_TEST(view.value().data == R"({"a":[{}, 1.10]})");
+  BOOST_TEST(view.value().before == "null");
+  BOOST_TEST(view.value().changed == R"(["a","b"])");
+  const std::string scalar = R"({"data":-1e400,"event":"INSERT","entity":"Order","subject":"s","timestamp":"2024-01-15T10:30:00Z"})";
+  BOOST_TEST(view_event(scalar, "s").value().data == "-1e400");
+  BOOST_TEST(view_event(scalar, "s").value().before.empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_SUITE(observers_and_progress)
 
 namespace {
 Observers three() {
   ActionConfig hook;
   hook.type = "webhook";
-  hook.url = "http://example.com/";
+  hook.url = {"http://example.com/", "o:1"};
   ActionConfig log;
   log.type = "log";
-  ObserverConfig all{"all", "*", "*", ObserverConfig::OnFailure::dlq, true, {hook, log}, {}};
-  ObserverConfig deletes{"deletes", "Order", "DELETE", ObserverConfig::OnFailure::dlq, true, {hook}, {}};
-  ObserverConfig off{"off", "*", "*", ObserverConfig::OnFailure::dlq, false, {hook}, {}};
-  return Observers({all, deletes, off});
+  ObserverConfig all{.name = "all", .origin = "o:1", .entity = "*", .event_type = "*", .condition = {}, .actions = {hook, log}, .retry = {}};
+  ObserverConfig deletes = all;
+  deletes.name = "deletes", deletes.entity = "Order", deletes.event_type = "DELETE", deletes.actions = {hook};
+  ObserverConfig off = all;
+  off.name = "off", off.enabled = false, off.actions = {hook};
+  return Observers({all, deletes, off}, {});
+}
+
+std::vector<std::size_t> matching(const Observers& observers, const char* entity, const char* type) {
+  EventView view;
+  view.entity = entity, view.event = type;
+  return observers.matching({StoredMessage{}, view, "id"});
 }
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(an_event_is_matched_by_entity_and_type_in_the_order_of_the_file) {
   const Observers observers = three();
-  BOOST_TEST(observers.matching("Order", "DELETE") == (std::vector<std::size_t>{0, 1}), boost::test_tools::per_element());
-  BOOST_TEST(observers.matching("Order", "INSERT") == (std::vector<std::size_t>{0}), boost::test_tools::per_element());
-  BOOST_TEST(observers.matching("order", "DELETE") == (std::vector<std::size_t>{0}), boost::test_tools::per_element());
-  BOOST_TEST(observers.host(0, 0) == "example.com:80");
-  BOOST_TEST(observers.host(0, 1) == "");
+  BOOST_TEST(matching(observers, "Order", "DELETE") == (std::vector<std::size_t>{0, 1}), boost::test_tools::per_element());
+  BOOST_TEST(matching(observers, "Order", "INSERT") == (std::vector<std::size_t>{0}), boost::test_tools::per_element());
+  BOOST_TEST(matching(observers, "order", "DELETE") == (std::vector<std::size_t>{0}), boost::test_tools::per_element());
+  BOOST_TEST(observers.action(0, 0).host() == "example.com:80");
+  BOOST_TEST(observers.action(0, 1).host() == "");
 }
 
 BOOST_AUTO_TEST_CASE(progress_comes_back_as_it_was_also_when_the_file_has_changed) {

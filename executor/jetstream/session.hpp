@@ -17,7 +17,7 @@ class Tally;
 /// a person has to act. Everything is kept by reference.
 struct SessionParts {
   const ExecutorConfig& config;
-  const Observers& observers;
+  std::shared_ptr<const Observers> observers;
   const AddressPolicy& addresses;
   Tally& tally;
   Reporter& reporter;

@@ -5,27 +5,27 @@
 #include <map>
 #include <string>
 
-#include "executor/letter.hpp"
+#include "executor/origin.hpp"
 #include "executor/requests.hpp"
 
 namespace fraiseql {
 
 class Tally;
+struct NatsConfig;
 
-/// Writes dead letters, and repeats each until the stream has it; the ids make a repeat harmless. On the loop's thread.
-class DeadLetters {
+/// Writes dead letters to their stream, and repeats each until it is there; the ids make a repeat harmless.
+class JetStreamDeadLetters : public DeadLetters {
  public:
   struct Calls {
     std::function<void()> missing;   ///< there is no dead letter stream: make it
     std::function<void()> repaired;  ///< no letter is overdue any more
   };
-  DeadLetters(Loop& loop, Requests& requests, Tally& tally, Calls calls);
+  /// Keeps all by reference. `max_payload`: bytes that the server takes.
+  JetStreamDeadLetters(Loop& loop, Requests& requests, Tally& tally, const NatsConfig& config, std::int64_t max_payload,
+                       Calls calls);
 
-  /// `stored` is called when the letter is in the stream, or dropped because the stream is at its cap.
-  void write(Letter letter, std::function<void()> stored);
-
-  /// Whether a letter could not be written and waits to be repeated.
-  bool failing() const { return overdue_ > 0; }
+  void write(const StoredMessage& message, const Cause& cause, std::function<void()> stored) override;
+  bool failing() const override { return overdue_ > 0; }
   const std::string& why() const { return why_; }
 
  private:
@@ -41,6 +41,8 @@ class DeadLetters {
   Loop& loop_;
   Requests& requests_;
   Tally& tally_;
+  const NatsConfig& config_;
+  std::int64_t max_payload_;
   Calls calls_;
   std::map<std::uint64_t, Waiting> waiting_;
   std::uint64_t next_ = 1;

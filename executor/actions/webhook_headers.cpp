@@ -1,4 +1,4 @@
-#include "executor/webhook.hpp"
+#include "executor/actions/webhook_headers.hpp"
 
 #include <algorithm>
 #include <array>
@@ -68,7 +68,7 @@ std::vector<std::string> webhook_headers(const ActionConfig& action, const std::
   for (const auto& [name, value] : action.headers) {
     if (is_ours(lower(name))) continue;
     // A header with an empty value is written with a semicolon, or libcurl takes it for a removal.
-    headers.push_back(value.empty() ? name + ";" : line(name, value));
+    headers.push_back(value.text.empty() ? name + ";" : line(name, value.text));
   }
   return headers;
 }

@@ -1,4 +1,4 @@
-#include "executor/broker.hpp"
+#include "executor/jetstream/broker.hpp"
 
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>

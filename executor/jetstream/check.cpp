@@ -2,8 +2,8 @@
 
 #include "common/errors.hpp"
 #include "common/nats/link.hpp"
-#include "executor/broker.hpp"
-#include "executor/session.hpp"
+#include "executor/jetstream/broker.hpp"
+#include "executor/jetstream/session.hpp"
 
 namespace fraiseql {
 

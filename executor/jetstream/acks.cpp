@@ -1,29 +1,29 @@
-#include "executor/acks.hpp"
+#include "executor/jetstream/acks.hpp"
 
 #include "common/nats/link.hpp"
 
 namespace fraiseql {
 
 // cnats would buffer what is published without a connection, and send it to whatever it finds afterwards.
-bool Acks::open() const { return !held_ && natsConnection_Status(link_.get()) == NATS_CONN_STATUS_CONNECTED; }
+bool JetStreamAcks::open() const { return !held_ && natsConnection_Status(link_.get()) == NATS_CONN_STATUS_CONNECTED; }
 
-void Acks::send(const std::string& reply, const char* what) {
+void JetStreamAcks::send(const std::string& reply, const char* what) {
   if (reply.empty()) return;
   if (!open() || natsConnection_PublishString(link_.get(), reply.c_str(), what) != NATS_OK) kept_.emplace_back(reply, what);
 }
 
-void Acks::working(const std::string& reply) {
+void JetStreamAcks::working(const std::string& reply) {
   if (!reply.empty() && open()) natsConnection_PublishString(link_.get(), reply.c_str(), "+WPI");
 }
 
-void Acks::release() {
+void JetStreamAcks::release() {
   held_ = false;
   std::vector<std::pair<std::string, const char*>> kept;
   kept.swap(kept_);
   for (const auto& [reply, what] : kept) send(reply, what);
 }
 
-void Acks::drop() {
+void JetStreamAcks::drop() {
   kept_.clear();
   held_ = true;
 }

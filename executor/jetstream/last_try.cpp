@@ -1,4 +1,4 @@
-#include "executor/last_try.hpp"
+#include "executor/jetstream/last_try.hpp"
 
 #include <rapidjson/document.h>
 
@@ -8,10 +8,10 @@
 #include "common/errors.hpp"
 #include "common/log.hpp"
 #include "common/nats/streams.hpp"
-#include "executor/acks.hpp"
+#include "executor/actions/webhook_headers.hpp"
 #include "executor/background.hpp"
-#include "executor/broker.hpp"
-#include "executor/webhook.hpp"
+#include "executor/jetstream/acks.hpp"
+#include "executor/jetstream/broker.hpp"
 #include "executor/worker.hpp"
 
 namespace fraiseql {

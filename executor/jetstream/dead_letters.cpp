@@ -1,5 +1,6 @@
-#include "executor/dead_letters.hpp"
+#include "executor/jetstream/dead_letters.hpp"
 
+#include "common/config.hpp"
 #include "common/log.hpp"
 #include "executor/tally.hpp"
 
@@ -11,16 +12,19 @@ namespace {
 constexpr int store_failed = 10077;
 }
 
-DeadLetters::DeadLetters(Loop& loop, Requests& requests, Tally& tally, Calls calls)
-    : loop_(loop), requests_(requests), tally_(tally), calls_(std::move(calls)) {}
+JetStreamDeadLetters::JetStreamDeadLetters(Loop& loop, Requests& requests, Tally& tally, const NatsConfig& config,
+                                           std::int64_t max_payload, Calls calls)
+    : loop_(loop), requests_(requests), tally_(tally), config_(config), max_payload_(max_payload), calls_(std::move(calls)) {}
 
-void DeadLetters::write(Letter letter, std::function<void()> stored) {
+void JetStreamDeadLetters::write(const StoredMessage& message, const Cause& cause, std::function<void()> stored) {
   const std::uint64_t number = next_++;
+  Letter letter = make_letter(message, cause, config_.subject_prefix, config_.dlq_subject_prefix, max_payload_,
+                              std::chrono::system_clock::now());
   waiting_.emplace(number, Waiting{std::move(letter), std::move(stored)});
   send(number);
 }
 
-void DeadLetters::send(std::uint64_t number) {
+void JetStreamDeadLetters::send(std::uint64_t number) {
   const auto found = waiting_.find(number);
   if (found == waiting_.end()) return;
   const Letter& letter = found->second.letter;
@@ -28,7 +32,7 @@ void DeadLetters::send(std::uint64_t number) {
                  [this, number](const Requests::Reply& reply) { answered(number, reply); });
 }
 
-void DeadLetters::answered(std::uint64_t number, const Requests::Reply& reply) {
+void JetStreamDeadLetters::answered(std::uint64_t number, const Requests::Reply& reply) {
   const auto found = waiting_.find(number);
   if (found == waiting_.end()) return;
   const std::string id = found->second.letter.headers.front().second;
@@ -58,7 +62,7 @@ void DeadLetters::answered(std::uint64_t number, const Requests::Reply& reply) {
   }
 }
 
-void DeadLetters::again(std::uint64_t number, const std::string& why) {
+void JetStreamDeadLetters::again(std::uint64_t number, const std::string& why) {
   Waiting& waiting = waiting_.at(number);
   if (!waiting.overdue) {
     waiting.overdue = true;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/config.hpp"
-#include "executor/pull.hpp"
+#include "executor/jetstream/pull.hpp"
 
 namespace fraiseql {
 

@@ -1,4 +1,4 @@
-#include "executor/pull.hpp"
+#include "executor/jetstream/pull.hpp"
 
 namespace fraiseql {
 

@@ -1,4 +1,4 @@
-#include "executor/session.hpp"
+#include "executor/jetstream/session.hpp"
 
 #include <sys/epoll.h>
 
@@ -12,14 +12,16 @@
 #include "common/reporter.hpp"
 #include "common/status_names.hpp"
 #include "common/stop.hpp"
-#include "executor/acks.hpp"
 #include "executor/background.hpp"
-#include "executor/broker.hpp"
-#include "executor/dead_letters.hpp"
+#include "executor/blocking.hpp"
 #include "executor/http_client.hpp"
-#include "executor/last_try.hpp"
+#include "executor/jetstream/acks.hpp"
+#include "executor/jetstream/broker.hpp"
+#include "executor/jetstream/dead_letters.hpp"
+#include "executor/jetstream/last_try.hpp"
+#include "executor/jetstream/progress_store.hpp"
+#include "executor/jetstream/pull.hpp"
 #include "executor/loop.hpp"
-#include "executor/pull.hpp"
 #include "executor/requests.hpp"
 #include "executor/tally.hpp"
 #include "executor/worker.hpp"
@@ -31,6 +33,7 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
+constexpr int blocking_threads = 8;   // mail, database, cache: a few at once
 constexpr auto api_ok_for = 4s;       // without a round trip JetStream counts as unreachable
 constexpr auto hand_back_grace = 3s;  // to write progress at the end of a stop
 
@@ -75,10 +78,12 @@ class Session {
   Loop loop_;
   nats::Link link_;
   Requests requests_;
-  Acks acks_;
+  JetStreamAcks acks_;
   Broker broker_;
   HttpClient http_;
-  DeadLetters letters_;
+  Blocking blocking_;
+  JetStreamDeadLetters letters_;
+  JetStreamProgress progress_;
   Worker worker_;
   Pull pull_;
   Background background_;  // after what its work uses: it ends first
@@ -90,7 +95,7 @@ class Session {
   std::string consumer_created_;
   std::chrono::milliseconds ack_wait_;
   Clock::time_point api_ok_{}, last_turn_ = Clock::now();
-  std::uint64_t ticks_ = 0;
+  Clock::time_point floor_saved_{};
   bool said_missing_ = false, said_empty_ = false;
   std::map<std::string, std::string> problems_;
   Loop::Timer again_;
@@ -105,18 +110,23 @@ Session::Session(const SessionParts& parts)
       acks_(link_),
       broker_(link_, nats_),
       http_(loop_, parts.addresses, parts.config.max_concurrency),
-      letters_(loop_, requests_, parts.tally, {[this] { ensure_own(); }, [this] { worker_.resume(); }}),
-      worker_({loop_, http_, requests_, letters_, acks_, parts.tally, parts.observers, parts.config, link_.max_payload()},
+      blocking_(blocking_threads),
+      letters_(loop_, requests_, parts.tally, nats_, link_.max_payload(),
+               {[this] { ensure_own(); }, [this] { worker_.resume(); }}),
+      progress_(requests_, Broker::bucket(nats_), [this] { ensure_own(); }),
+      worker_({{loop_, http_, blocking_, &requests_}, letters_, acks_, progress_, parts.tally, parts.config}, parts.observers,
               {[this] {
-                 last_try_.worker_changed();
-                 ask();
-                 end_if_done();
-               },
-               [this] { ensure_own(); }}),
+                last_try_.worker_changed();
+                ask();
+                end_if_done();
+              }}),
       pull_(
           loop_, link_.get(), nats_.stream_name, nats_.consumer_name,
           {[this](nats::Message message) {
-             if (!stale_) worker_.take(std::move(message));
+             if (stale_) return;
+             const char* reply = natsMsg_GetReply(message.get());
+             const auto delivery = reply ? parse_ack_subject(reply) : std::nullopt;
+             if (delivery) worker_.take(stored_message(message.get()), reply, delivery->deliveries);
            },
            [this] { ask(); }, [this](const std::string& why) { consumer_gone(why, why.find("Deleted") != std::string::npos); }}),
       last_try_({loop_, link_.get(), nats_, broker_, background_, worker_, acks_},
@@ -313,7 +323,6 @@ void Session::ask() {
 }
 
 void Session::tick() {
-  ++ticks_;
   look();
   ask();
   report();
@@ -323,7 +332,8 @@ void Session::tick() {
 void Session::look() {
   if (looking_ || !connected_ || !ready_ || stopping_) return;
   looking_ = true;
-  const bool save = ticks_ % 60 == 0 && nats_.manage;
+  // At the first look, too: executors that are killed before their first minute is over must not leave an old floor behind.
+  const bool save = nats_.manage && Clock::now() - floor_saved_ >= 60s;
   off_loop(
       [this, save] {
         auto consumer = broker_.look();
@@ -331,9 +341,10 @@ void Session::look() {
         if (consumer && save) broker_.save_floor();
         return std::pair(consumer, letters);
       },
-      [this](const auto& result) {
+      [this, save](const auto& result) {
         looking_ = false;
         api_ok_ = Clock::now();
+        if (save && result.first) floor_saved_ = Clock::now();
         if (!ready_) return;
         parts_.tally.letters(result.second);
         if (!result.first) return consumer_gone("consumer or stream is missing", true);
@@ -376,7 +387,7 @@ void Session::report() {
   else
     problems_.erase(unwritable);
   long longest = 0;
-  for (const auto& observer : parts_.observers.all())
+  for (const auto& observer : parts_.observers->all())
     for (const auto& action : observer.actions) longest = std::max(longest, static_cast<long>(action.timeout.count()));
   parts_.reporter.update([&](StatusReport& to) {
     to.state = ready_ || stopping_ ? "running" : "starting";

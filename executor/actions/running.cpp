@@ -1,0 +1,73 @@
+#include "executor/actions/running.hpp"
+
+#include "executor/blocking.hpp"
+#include "executor/loop.hpp"
+
+namespace fraiseql {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Nothing : public Running {
+ public:
+  Nothing(Loop& loop, Outcome outcome, Action::Done done)
+      : loop_(loop), timer_(loop.after(0ms, [outcome = std::move(outcome), done = std::move(done)] { done(outcome); })) {}
+  ~Nothing() override { loop_.cancel(timer_); }
+
+ private:
+  Loop& loop_;
+  Loop::Timer timer_;
+};
+
+class Request : public Running {
+ public:
+  Request(HttpClient& http, HttpRequest request, std::optional<std::string> body, Action::Done done)
+      : http_(http), body_(std::move(body)) {
+    if (body_) request.body = *body_;
+    number_ = http_.start(request, std::move(done));
+  }
+  ~Request() override { http_.cancel(number_); }
+
+ private:
+  HttpClient& http_;
+  std::optional<std::string> body_;
+  std::uint64_t number_;
+};
+
+class Elsewhere : public Running {
+ public:
+  Elsewhere(const ActionTools& tools, std::function<Outcome()> work, Action::Done done)
+      : done_(std::make_shared<Action::Done>(std::move(done))) {
+    // The thread keeps no strong hold of `done`: it belongs to the loop.
+    tools.blocking.run([work = std::move(work), weak = std::weak_ptr(done_), &loop = tools.loop] {
+      Outcome outcome;
+      try {
+        outcome = work();
+      } catch (const std::exception& e) {
+        outcome = {Failure::network, 0, e.what(), {}};
+      }
+      loop.post([weak, outcome = std::move(outcome)] {
+        if (const auto kept = weak.lock()) (*kept)(outcome);
+      });
+    });
+  }
+
+ private:
+  std::shared_ptr<Action::Done> done_;
+};
+
+}  // namespace
+
+std::unique_ptr<Running> run_nothing(Loop& loop, Outcome outcome, Action::Done done) {
+  return std::make_unique<Nothing>(loop, std::move(outcome), std::move(done));
+}
+
+std::unique_ptr<Running> run_request(HttpClient& http, HttpRequest request, std::optional<std::string> body, Action::Done done) {
+  return std::make_unique<Request>(http, std::move(request), std::move(body), std::move(done));
+}
+
+std::unique_ptr<Running> run_blocking(const ActionTools& tools, std::function<Outcome()> work, Action::Done done) {
+  return std::make_unique<Elsewhere>(tools, std::move(work), std::move(done));
+}
+
+}  // namespace fraiseql
