@@ -42,7 +42,7 @@ std::vector<Supervised> programs(const RunOptions& options, const Settings& sett
   const int executors = settings.run_executors() ? options.executors.value_or(1) : 0;
   for (int i = 1; i <= executors; ++i) {
     const std::string name = "executor-" + std::to_string(i);
-    all.push_back({name, command(options, "executor", base + "-" + name)});
+    all.push_back({name, command(options, "executor", base + "-" + name), false, true});
   }
   return all;
 }

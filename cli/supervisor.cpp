@@ -39,10 +39,10 @@ class ChildSignal {
   ChildSignal(const ChildSignal&) = delete;
   ChildSignal& operator=(const ChildSignal&) = delete;
 
-  /// Waits for a child's end, for `other` to be readable (-1: nothing), or for the pause.
-  void wait(int other, std::chrono::milliseconds pause) {
-    pollfd waiting[] = {{fd_, POLLIN, 0}, {other, POLLIN, 0}};
-    poll(waiting, 2, static_cast<int>(pause.count()));
+  /// Waits for a child's end, for one of the others to be readable (-1: nothing), or for the pause.
+  void wait(int one, int other, std::chrono::milliseconds pause) {
+    pollfd waiting[] = {{fd_, POLLIN, 0}, {one, POLLIN, 0}, {other, POLLIN, 0}};
+    poll(waiting, 3, static_cast<int>(pause.count()));
     signalfd_siginfo info;
     while (read(fd_, &info, sizeof info) > 0) {
     }
@@ -69,11 +69,18 @@ struct Supervisor::Impl {
     while (!stop_.requested()) {
       for (Running& one : running_)
         if (one.pid < 0 && Clock::now() >= one.due) start(one);
-      child_signal_.wait(stop_.fd(), until_next());
+      child_signal_.wait(stop_.fd(), hangup_.fd(), until_next());
       reap(true);
+      if (hangup_.take()) reread();
       if (hopeless_) return EX_CONFIG;
     }
     return EX_OK;
+  }
+
+  void reread() {
+    log::info("SIGHUP: the executors reread their observers");
+    for (const Running& one : running_)
+      if (one.pid > 0 && one.program->rereads) kill(one.pid, SIGHUP);
   }
 
   void stop_all(std::chrono::milliseconds patience) {
@@ -130,7 +137,7 @@ struct Supervisor::Impl {
     };
     const auto wait_until = [&](Clock::time_point deadline) {
       while (std::any_of(running_.begin(), running_.end(), concerned) && Clock::now() < deadline) {
-        child_signal_.wait(-1, std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()));
+        child_signal_.wait(-1, -1, std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()));
         reap(false);
       }
     };
@@ -144,6 +151,7 @@ struct Supervisor::Impl {
 
   StopSignal& stop_;
   ChildSignal child_signal_;
+  HangupSignal hangup_;
   std::vector<Running> running_;
   bool hopeless_ = false;
   std::minstd_rand dice_{std::random_device{}()};

@@ -14,6 +14,7 @@ struct Supervised {
   std::string name;
   std::vector<std::string> command;
   bool stops_last = false;  ///< it is there to hear the goodbyes of the others
+  bool rereads = false;     ///< SIGHUP is passed on to it
 };
 
 /// Keeps programs running until a stop. Make it before any thread is started: it blocks SIGCHLD, and a thread that did

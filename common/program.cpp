@@ -100,6 +100,7 @@ int run_program(const Program& program, int argc, const char* const* argv,
   int code = EX_SOFTWARE;
   try {
     StopSignal stop;  // before anything that starts a thread
+    if (program.rereads) HangupSignal::block();
     CommandLine line;
     if (const auto done = parse_command_line(program, argc, argv, line, more, std::cout, std::cerr)) return *done;
     log::start(program.name, line.instance, line.log_level, line.log_format);

@@ -21,6 +21,7 @@ struct Program {
   std::string name;     ///< as in the log: pg2nats-bridge
   std::string purpose;  ///< one sentence for --help
   unsigned users;       ///< which keys concern it; see Users
+  bool rereads = false;  ///< SIGHUP does not end it: it rereads something (HangupSignal)
 };
 
 /// What every daemon can be told on its command line.

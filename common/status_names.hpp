@@ -28,6 +28,7 @@ inline constexpr std::string_view stream_nearly_full = "stream_nearly_full";
 inline constexpr std::string_view discarded_unread = "discarded_unread";
 inline constexpr std::string_view chain_off = "chain_off";                ///< the ordering chain is switched off
 inline constexpr std::string_view dlq_unwritable = "dlq_unwritable";
+inline constexpr std::string_view observers_refused = "observers_refused";  ///< SIGHUP met a file with a mistake
 inline constexpr std::string_view executors_behind = "executors_behind";  ///< the bridge holds back
 inline constexpr std::string_view settling = "settling";                  ///< waits until the duplicate window has passed
 inline constexpr std::string_view publish_refused = "publish_refused";    ///< stream full, account limits

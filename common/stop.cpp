@@ -19,6 +19,13 @@ sigset_t stop_signals() {
   return set;
 }
 
+sigset_t hangup_signal() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGHUP);
+  return set;
+}
+
 }  // namespace
 
 StopSignal::StopSignal() {
@@ -42,6 +49,25 @@ bool StopSignal::wait_for(std::chrono::milliseconds pause) {
   const sigset_t set = stop_signals();
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
   return true;
+}
+
+void HangupSignal::block() {
+  const sigset_t set = hangup_signal();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+HangupSignal::HangupSignal() {
+  block();
+  const sigset_t set = hangup_signal();
+  fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd_ < 0) throw std::runtime_error("signalfd failed");
+}
+
+HangupSignal::~HangupSignal() { close(fd_); }
+
+bool HangupSignal::take() {
+  signalfd_siginfo info;
+  return read(fd_, &info, sizeof info) == sizeof info;
 }
 
 }  // namespace fraiseql

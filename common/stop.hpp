@@ -25,4 +25,22 @@ class StopSignal {
   bool requested_ = false;
 };
 
+/// Turns SIGHUP, the request to reread what can be reread, into something a loop can wait on.
+class HangupSignal {
+ public:
+  /// From here on SIGHUP ends nothing. Before anything that starts a thread, as for StopSignal.
+  static void block();
+
+  HangupSignal();  ///< blocks it, too
+  ~HangupSignal();
+  HangupSignal(const HangupSignal&) = delete;
+  HangupSignal& operator=(const HangupSignal&) = delete;
+
+  bool take();                    ///< whether one has come since the last call
+  int fd() const { return fd_; }  ///< readable until it is taken; owned by this object
+
+ private:
+  int fd_;
+};
+
 }  // namespace fraiseql

@@ -9,7 +9,7 @@
 #include "common/status_names.hpp"
 #include "executor/address.hpp"
 #include "executor/jetstream/session.hpp"
-#include "executor/observers.hpp"
+#include "executor/observer_file.hpp"
 #include "executor/tally.hpp"
 
 using namespace fraiseql;
@@ -18,13 +18,12 @@ using namespace std::chrono_literals;
 namespace {
 
 int run_executor(const CommandLine& line, StopSignal& stop) {
-  const Settings settings = load(line.sources);
-  const ExecutorConfig config = executor_config(settings);
-  const auto observers = std::make_shared<const Observers>(config.observers, config.actions);
+  ObserverFile observers(line.sources);
+  const ExecutorConfig& config = observers.config();
   const AddressPolicy addresses(config.allow_networks);
   if (line.check) return check_needs(config) ? EX_OK : 1;
-  log_startup(settings);
-  if (observers->all().empty()) log::warn("there are no [[observers]]: every event is acknowledged without any action");
+  log_startup(observers.settings());
+  if (observers.current()->all().empty()) log::warn("there are no [[observers]]: every event is acknowledged without any action");
 
   Tally tally;  // counts on across sessions
   Reporter reporter(config.health, std::string(component_name::executor), line.instance);
@@ -54,7 +53,7 @@ int run_executor(const CommandLine& line, StopSignal& stop) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program(
-      {"executor", "Takes events from JetStream, runs the actions of the observers that match, and settles them.", for_executor},
-      argc, argv, run_executor);
+  return run_program({"executor", "Takes events from JetStream, runs the actions of the observers that match, and settles them.",
+                      for_executor, true},
+                     argc, argv, run_executor);
 }

@@ -42,6 +42,15 @@ bool Settings::flag(std::string_view key) const { return typed<bool>(at(key), ke
 const std::vector<std::string>& Settings::list(std::string_view key) const {
   return typed<std::vector<std::string>>(at(key), key);
 }
+std::vector<std::string> Settings::differences(const Settings& other) const {
+  std::vector<std::string> keys;
+  for (const auto& [key, setting] : values_)
+    if (!other.has(key) || other.at(key).value != setting.value) keys.push_back(key);
+  for (const auto& [key, setting] : other.values_)
+    if (!has(key)) keys.push_back(key);
+  return keys;
+}
+
 std::string Settings::origin(std::string_view key) const {
   const auto found = values_.find(key);
   return found == values_.end() ? "default" : found->second.origin;

@@ -58,6 +58,8 @@ class Settings {
   bool flag(std::string_view key) const;
   const std::vector<std::string>& list(std::string_view key) const;
   std::string origin(std::string_view key) const;  ///< "default" for a key that is not set
+  /// Keys outside of [[observers]] whose values differ.
+  std::vector<std::string> differences(const Settings& other) const;
   const std::vector<ObserverConfig>& observers() const { return observers_; }
   const std::vector<std::string>& warnings() const { return warnings_; }  ///< lines as errors have, for the log
   const std::string& app_file() const { return app_file_; }               ///< its name in messages

@@ -22,6 +22,7 @@
 #include "executor/jetstream/progress_store.hpp"
 #include "executor/jetstream/pull.hpp"
 #include "executor/loop.hpp"
+#include "executor/observer_file.hpp"
 #include "executor/requests.hpp"
 #include "executor/tally.hpp"
 #include "executor/worker.hpp"
@@ -114,7 +115,7 @@ Session::Session(const SessionParts& parts)
       letters_(loop_, requests_, parts.tally, nats_, link_.max_payload(),
                {[this] { ensure_own(); }, [this] { worker_.resume(); }}),
       progress_(requests_, Broker::bucket(nats_), [this] { ensure_own(); }),
-      worker_({{loop_, http_, blocking_, &requests_}, letters_, acks_, progress_, parts.tally, parts.config}, parts.observers,
+      worker_({{loop_, http_, blocking_, &requests_}, letters_, acks_, progress_, parts.tally, parts.config}, parts.observers.current(),
               {[this] {
                 last_try_.worker_changed();
                 ask();
@@ -167,6 +168,9 @@ void Session::run() {
     stop();
   });
   if (parts_.stop.requested()) return;
+  loop_.watch(parts_.observers.fd(), EPOLLIN, [this](std::uint32_t) {
+    if (parts_.observers.reread()) worker_.observe(parts_.observers.current());
+  });
   prepare();
   tick();
   sweep();
@@ -386,8 +390,14 @@ void Session::report() {
         "a dead letter cannot be written (" + letters_.why() + "); nothing new is taken until it can: fraiseql check";
   else
     problems_.erase(unwritable);
+  const std::string not_reread(problem::observers_refused);
+  if (parts_.observers.refused().empty())
+    problems_.erase(not_reread);
+  else
+    problems_[not_reread] = "the observers on disk have a mistake, those from before go on (mend it, then SIGHUP again): " +
+                            parts_.observers.refused();
   long longest = 0;
-  for (const auto& observer : parts_.observers->all())
+  for (const auto& observer : parts_.observers.current()->all())
     for (const auto& action : observer.actions) longest = std::max(longest, static_cast<long>(action.timeout.count()));
   parts_.reporter.update([&](StatusReport& to) {
     to.state = ready_ || stopping_ ? "running" : "starting";

@@ -7,7 +7,7 @@
 namespace fraiseql {
 
 class AddressPolicy;
-class Observers;
+class ObserverFile;
 class Reporter;
 class StopSignal;
 class Tally;
@@ -17,7 +17,7 @@ class Tally;
 /// a person has to act. Everything is kept by reference.
 struct SessionParts {
   const ExecutorConfig& config;
-  std::shared_ptr<const Observers> observers;
+  ObserverFile& observers;
   const AddressPolicy& addresses;
   Tally& tally;
   Reporter& reporter;

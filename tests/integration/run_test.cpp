@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sysexits.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
@@ -116,6 +117,25 @@ BOOST_AUTO_TEST_CASE(executors_are_as_many_as_asked_for_and_each_comes_back) {
   pipeline.child->signal(SIGINT);
   BOOST_TEST(pipeline.child->wait(20s) == 0);
   for (const pid_t pid : first) BOOST_TEST(!lives(pid));
+}
+
+BOOST_AUTO_TEST_CASE(a_hangup_is_passed_on_to_the_executors_and_ends_nothing) {
+  Pipeline pipeline{{"--executors", "2", "--instance", "day"}, ""};
+  const auto executors = [&] { return children_of(pipeline.child->pid(), "executor"); };
+  BOOST_REQUIRE(eventually([&] { return http_get(pipeline.port, "/health?verbose").body.find("day-executor-2") != std::string::npos; }));
+  const auto before = executors();
+  const auto healthd = children_of(pipeline.child->pid(), "healthd");
+  pipeline.child->signal(SIGHUP);
+  // They have no NATS, so nobody takes the signal: the kernel shows it as pending for the process.
+  BOOST_TEST(eventually([&] {
+    return std::all_of(before.begin(), before.end(), [](pid_t pid) {
+      const std::string status = read_file("/proc/" + std::to_string(pid) + "/status");
+      return status.find("ShdPnd:\t0000000000000001") != std::string::npos;
+    });
+  }));
+  BOOST_TEST((executors() == before && children_of(pipeline.child->pid(), "healthd") == healthd));
+  pipeline.child->signal(SIGTERM);
+  BOOST_TEST(pipeline.child->wait(20s) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_frozen_child_is_killed_when_its_time_to_stop_is_over) {

@@ -69,8 +69,8 @@ std::string ExecutorFixture::webhook(const std::string& name, const std::string&
          "\n[observers.retry]\n" + retry + "\n";
 }
 
-std::vector<std::string> ExecutorFixture::command() {
-  const std::string text = "[transport]\ntransport = \"nats\"\nrun_executors = true\n[transport.nats]\nurl = \"" +
+std::string ExecutorFixture::observer_text() const {
+  return "[transport]\ntransport = \"nats\"\nrun_executors = true\n[transport.nats]\nurl = \"" +
                            nats_server().url() + "\"\nstream_name = \"" + stream + "\"\nsubject_prefix = \"" + prefix +
                            "\"\nconsumer_name = \"" + consumer + "\"\ndlq_subject_prefix = \"" + dlq_prefix +
                            "\"\n[transport.nats.jetstream]\nack_wait_secs = " + std::to_string(config.ack_wait_secs) +
@@ -80,7 +80,13 @@ std::vector<std::string> ExecutorFixture::command() {
                            "\nchannel_capacity = " + std::to_string(config.channel_capacity) + "\nshutdown_timeout = \"" +
                            config.shutdown_timeout + "\"\n[security]\nallow_networks = " + config.allow_networks + "\n" +
                            "[health]\nstatus_endpoint = \"ipc://" + (directory_ / "status").string() + "\"\n" + config.observers;
-  const auto observer_file = directory_.file(unique("observer") + ".toml", text);
+}
+
+void ExecutorFixture::rewrite() { directory_.file(observer_file_, observer_text()); }
+
+std::vector<std::string> ExecutorFixture::command() {
+  observer_file_ = unique("observer") + ".toml";
+  const auto observer_file = directory_.file(observer_file_, observer_text());
   const auto app_file = directory_.file(
       unique("app") + ".toml",
       config.max_dlq_size.empty() ? "" : "[observers]\nbackend = \"nats\"\nmax_dlq_size = " + config.max_dlq_size + "\n");

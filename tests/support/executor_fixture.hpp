@@ -49,6 +49,7 @@ class ExecutorFixture {
                       const std::string& action = "",
                       const std::string& retry = "max_attempts = 3\ninitial_delay_ms = 20\n") const;
   Child start();                       ///< an executor; returns at once
+  void rewrite();                      ///< `config` into the file of the executor started last: for a SIGHUP
   std::vector<std::string> command();  ///< the same, not started
   void create_stream();
   void delete_stream();
@@ -65,7 +66,10 @@ class ExecutorFixture {
   WebhookReceiver receiver;
 
  private:
+  std::string observer_text() const;
+
   TempDir directory_;
+  std::string observer_file_;  // of the last command
   std::unique_ptr<nats::Link> link_;
 };
 
