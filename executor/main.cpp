@@ -20,6 +20,9 @@ namespace {
 int run_executor(const CommandLine& line, StopSignal& stop) {
   const Settings settings = load(line.sources);
   const ExecutorConfig config = executor_config(settings);
+  if (config.transport != Transport::nats)
+    throw ConfigError(settings.origin("transport.transport") + ": transport.transport: " + settings.transport() +
+                      ": not supported yet");
   const auto observers = std::make_shared<const Observers>(config.observers, config.actions);
   const AddressPolicy addresses(config.allow_networks);
   if (line.check) return check_needs(config) ? EX_OK : 1;
