@@ -20,6 +20,9 @@ namespace {
 int run_executor(const CommandLine& line, StopSignal& stop) {
   ObserverFile observers(line.sources);
   const ExecutorConfig& config = observers.config();
+  if (config.transport != Transport::nats)
+    throw ConfigError(observers.settings().origin("transport.transport") + ": transport.transport: " +
+                      observers.settings().transport() + ": not supported yet");
   const AddressPolicy addresses(config.allow_networks);
   if (line.check) return check_needs(config) ? EX_OK : 1;
   log_startup(observers.settings());

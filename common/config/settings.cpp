@@ -137,6 +137,12 @@ class SettingsLoader {
         if (node.kind == Node::Kind::array) reader.mistake(node, path, "[[observers]] belongs in " + texts_.observer_file);
         return node.kind == Node::Kind::array;
       }
+      // An executor needs it with some transports and actions only: what is wrong with its variables is said when it does.
+      if (path == "database.url" && !reader.matters(for_bridge) && !texts_.environment.contains("DATABASE_URL")) {
+        const auto expanded = expand(node, texts_.environment);
+        if (!expanded) settings_.why_no_database_ = mistake_line(reader.origin(node), path, expanded.error().what);
+        return !expanded;
+      }
       if (path == "database") return node.kind != Node::Kind::table;
       for (const std::string_view theirs : passed_over)
         if (path == theirs) return true;

@@ -81,6 +81,7 @@ std::string without_credentials(const std::string& url) {
 }
 
 std::string database_url(const Settings& settings) {
+  if (!settings.has("database.url") && !settings.why_no_database().empty()) throw ConfigError(settings.why_no_database());
   if (!settings.has("database.url"))
     refuse(settings.app_file() + ":1", "database.url", "is not set: set DATABASE_URL, or url in [database]");
   return settings.text("database.url");
@@ -139,13 +140,30 @@ BridgeConfig bridge_config(const Settings& s) {
   return bridge;
 }
 
+namespace {
+
+ChangeLogConfig change_log_config(const Settings& s) {
+  ChangeLogConfig change_log;
+  change_log.transport_name = s.text("transport.nats.consumer_name");
+  change_log.batch_size = small(s, "transport.bridge.batch_size");
+  change_log.poll_interval = std::chrono::seconds(s.integer("transport.bridge.poll_interval_secs"));
+  change_log.notify_channel = s.text("transport.bridge.notify_channel");
+  change_log.start_from_now = s.text("transport.bridge.start_from") == "now";
+  return change_log;
+}
+
+}  // namespace
+
 ExecutorConfig executor_config(const Settings& s) {
   if (!s.run_executors())
     refuse(s.origin("transport.run_executors"), "transport.run_executors", "is false: executors shall not run here");
-  if (s.transport() != "nats")
-    refuse(s.origin("transport.transport"), "transport.transport", s.transport() + ": not supported yet");
   ExecutorConfig executor;
+  executor.transport = s.transport() == "nats"       ? Transport::nats
+                       : s.transport() == "postgres" ? Transport::postgres
+                                                     : Transport::in_memory;
   executor.nats = nats_config(s);
+  executor.change_log = change_log_config(s);
+  if (executor.transport == Transport::postgres) executor.change_log.database_url = database_url(s);
   executor.health = health_config(s);
   executor.max_concurrency = small(s, "executor.max_concurrency");
   executor.max_per_host = small(s, "executor.max_per_host");

@@ -58,9 +58,23 @@ struct BridgeConfig {
   int max_in_flight;  ///< messages published and not yet known to be stored
 };
 
+enum class Transport { nats, postgres, in_memory };
+
+/// How an executor reads the change log without a broker: the keys of the bridge, which does so with one.
+struct ChangeLogConfig {
+  std::string database_url;
+  std::string transport_name;  ///< names its checkpoint: the consumer's name
+  int batch_size;              ///< rows per read
+  milliseconds poll_interval;  ///< longest pause while the log is quiet
+  std::string notify_channel;  ///< empty: poll only
+  bool start_from_now;         ///< first run only; false: from the beginning
+};
+
 /// All that an executor can be told.
 struct ExecutorConfig {
-  NatsConfig nats;
+  Transport transport;
+  NatsConfig nats;             ///< with transport nats; `max_dlq_size` and `consumer_name` with every one
+  ChangeLogConfig change_log;  ///< with transport postgres; its database is empty otherwise
   HealthConfig health;
   int max_concurrency;   ///< actions in flight per process
   int max_per_host;      ///< actions in flight against one host

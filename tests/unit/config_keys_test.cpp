@@ -207,11 +207,48 @@ BOOST_AUTO_TEST_CASE(a_program_that_shall_not_run_is_refused) {
   BOOST_TEST(complaint([] { executor_config(settings("[transport]\nrun_executors = false")); }) ==
              "o:2: transport.run_executors: is false: executors shall not run here");
   BOOST_TEST(complaint([] { executor_config(load(SourceTexts{})); }) ==
-             "default: transport.transport: postgres: not supported yet");
-  BOOST_TEST(complaint([] { executor_config(settings("[transport]\ntransport = 'in_memory'")); }) ==
-             "o:2: transport.transport: in_memory: not supported yet");
+             "fraiseql.toml:1: database.url: is not set: set DATABASE_URL, or url in [database]");
   BOOST_TEST(complaint([] { bridge_config(settings(nats)); }) ==
              "a:1: database.url: is not set: set DATABASE_URL, or url in [database]");
+}
+
+BOOST_AUTO_TEST_CASE(an_executor_of_each_transport_is_told_what_it_needs) {
+  const ExecutorConfig nats_only = executor_config(settings("[transport]\ntransport = 'nats'"));
+  BOOST_CHECK(nats_only.transport == Transport::nats);
+  BOOST_TEST(nats_only.change_log.database_url == "");
+  BOOST_CHECK(executor_config(settings("[transport]\ntransport = 'in_memory'")).transport == Transport::in_memory);
+  const ExecutorConfig standard = executor_config(settings("", with_database));
+  BOOST_CHECK(standard.transport == Transport::postgres);
+  BOOST_TEST(standard.change_log.database_url == "postgresql://db/app");
+  BOOST_TEST(standard.change_log.transport_name == "fraiseql_observer_worker");
+  BOOST_TEST(standard.change_log.batch_size == 100);
+  BOOST_CHECK(standard.change_log.poll_interval == 1s);
+  BOOST_TEST(standard.change_log.notify_channel == "fraiseql_events");
+  BOOST_TEST(!standard.change_log.start_from_now);
+  const ExecutorConfig told = executor_config(settings(
+      "[transport.nats]\nconsumer_name = 'c'\n[transport.bridge]\nbatch_size = 7\npoll_interval_secs = 2\nnotify_channel = ''\n"
+      "start_from = 'now'",
+      {}, "[database]\nurl = 'postgresql://d/x'\n[observers]\nmax_dlq_size = 3"));
+  BOOST_TEST(told.change_log.database_url == "postgresql://d/x");
+  BOOST_TEST(told.change_log.transport_name == "c");
+  BOOST_TEST(told.change_log.batch_size == 7);
+  BOOST_CHECK(told.change_log.poll_interval == 2s);
+  BOOST_TEST(told.change_log.notify_channel == "");
+  BOOST_TEST(told.change_log.start_from_now);
+  BOOST_TEST(told.nats.max_dlq_size.value() == 3);
+}
+
+BOOST_AUTO_TEST_CASE(only_an_executor_that_needs_the_database_asks_for_its_variable) {
+  const std::string app = "[database]\nurl = '${APP_DATABASE}'";
+  const Settings with_broker = settings("[transport]\ntransport = 'nats'", {}, app, for_executor);
+  BOOST_CHECK_NO_THROW(executor_config(with_broker));
+  BOOST_TEST(complaint([&] { executor_config(settings("", {}, app, for_executor)); }) ==
+             "a:2: database.url: unset variable APP_DATABASE; in a template write {{ APP_DATABASE }}");
+  BOOST_TEST(complaint([&] { settings("", {}, app, for_bridge); }) ==
+             "a:2: database.url: unset variable APP_DATABASE; in a template write {{ APP_DATABASE }}");
+  BOOST_TEST(executor_config(settings("", {{"APP_DATABASE", "postgresql://d"}}, app, for_executor)).change_log.database_url ==
+             "postgresql://d");
+  BOOST_TEST(executor_config(settings("", with_database, app, for_executor)).change_log.database_url == "postgresql://db/app");
 }
 
 BOOST_AUTO_TEST_CASE(start_says_where_it_connects_without_user_and_password) {
