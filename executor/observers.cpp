@@ -9,6 +9,8 @@ namespace fraiseql {
 Observers::Observers(std::vector<ObserverConfig> observers, const ActionSettings& settings) : observers_(std::move(observers)) {
   std::string mistakes;
   for (const ObserverConfig& observer : observers_) {
+    if (observer.condition.set())
+      mistakes += (mistakes.empty() ? "" : "\n") + observer.condition.origin + ": observers.condition: not supported yet";
     auto& actions = actions_.emplace_back();
     for (const ActionConfig& action : observer.actions) try {
         actions.push_back(make_action(action, settings));

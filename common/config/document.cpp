@@ -10,6 +10,11 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <locale>
+#include <sstream>
 
 #include "common/config/document.hpp"
 
@@ -155,6 +160,21 @@ std::optional<Complaint> first_complaint(std::string_view text) {
   return Scan(text).run();
 }
 
+/// The shortest that reads back as the same number, in every locale.
+std::string number_text(double number) {
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr};
+}
+
+std::string time_text(const toml::node& from) {
+  std::ostringstream out;
+  out.imbue(std::locale::classic());
+  if (const auto* date = from.as_date()) out << date->get();
+  if (const auto* time = from.as_time()) out << time->get();
+  if (const auto* both = from.as_date_time()) out << both->get();
+  return out.str();
+}
+
 Node convert(const toml::node& from, int line) {
   Node node;
   node.line = line;
@@ -176,8 +196,12 @@ Node convert(const toml::node& from, int line) {
   } else if (const auto* boolean = from.as_boolean()) {
     node.kind = Node::Kind::boolean;
     node.boolean = boolean->get();
+  } else if (const auto* number = from.as_floating_point()) {
+    node.kind = Node::Kind::floating;
+    if (std::isfinite(number->get())) node.text = number_text(number->get());
   } else {
-    node.kind = from.is_floating_point() ? Node::Kind::floating : Node::Kind::time;
+    node.kind = Node::Kind::time;
+    node.text = time_text(from);
   }
   return node;
 }

@@ -15,8 +15,8 @@ namespace fraiseql::config {
 struct Node {
   enum class Kind { table, array, string, integer, floating, boolean, time };
   Kind kind = Kind::table;
-  int line = 1;  ///< of the key, or of the header of a table in an array
-  std::string text;
+  int line = 1;      ///< of the key, or of the header of a table in an array
+  std::string text;  ///< of a string; of a number as JSON has it, empty when it has none; of a time as in RFC 3339
   std::int64_t integer = 0;
   bool boolean = false;
   std::vector<Node> items;                            ///< of an array

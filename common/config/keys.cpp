@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "common/config/action_rules.hpp"
 #include "common/config/rules.hpp"
 
 namespace fraiseql::config {
@@ -13,7 +14,7 @@ constexpr std::int64_t any_number = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t hour_ms = 3'600'000;
 constexpr std::int64_t day_s = 86'400;
 constexpr unsigned b = for_bridge, e = for_executor, h = for_healthd;
-constexpr bool later = true;
+constexpr bool now = false, later = true;
 
 constexpr Rule flag() { return {Type::flag}; }
 constexpr Rule integer(std::int64_t least, std::int64_t most, Check check = nullptr) {
@@ -111,6 +112,16 @@ constexpr Key observer_file_keys[] = {
      "time to finish on SIGTERM: 500ms, 30s, 2m", e},
 
     {"security.allow_networks", "FRAISEQL_ALLOW_NETWORKS", list(network), "", "", "networks (CIDR) that webhooks may reach although private", e},
+
+    {"email.host", "", text(1, 255, host_name), "", "email.host cannot be empty", "the mail server; `email` actions need it", e},
+    {"email.port", "", integer(1, 65'535), "587", "email.port must be between 1 and 65535", "its port; 465 is usual with tls = \"tls\"", e},
+    {"email.from", "", text(1, 512, mail_address), "", "email.from cannot be empty", "the sender: name@example.org, or Name <name@example.org>", e},
+    {"email.username_env", "", text(1, 255, variable_name), "", "email.username_env cannot be empty", "variable that holds the user's name; goes with `password_env`", e},
+    {"email.password_env", "", text(1, 255, variable_name), "", "email.password_env cannot be empty", "variable that holds the password", e},
+    {"email.tls", "", choice("starttls, tls, none"), "starttls", "",
+     "starttls: encrypted from the first command on, or not at all; tls: from the first byte; none: in clear text, with a password only on loopback", e},
+
+    {"redis.url", "", text(1, 4096, redis_url), "", "redis.url cannot be empty", "redis://[user:password@]host[:port][/database]; `cache` actions need it", e},
 };
 
 constexpr Key app_file_keys[] = {
@@ -126,19 +137,42 @@ constexpr Key observers_keys[] = {
     {"observers.name", "", text(1, 255), "", "observers.name cannot be empty", "unique; not set: observer-<n>", e},
     {"observers.entity", "", text(1, 255), "*", "observers.entity cannot be empty", "`*`: every entity", e},
     {"observers.event_type", "", choice("INSERT, UPDATE, DELETE, CUSTOM, *"), "*", "", "`*`: all", e},
-    {"observers.condition", "", text(0, 4096), "", "", "when to act", e, later},
+    {"observers.condition", "", text(1, 4096, multiline), "", "", "when to act: docs/conditions.md; not set: always", e},
     {"observers.on_failure", "", choice("dlq, log, alert"), "dlq", "", "what becomes of an action that cannot succeed", e},
     {"observers.enabled", "", flag(), "true", "", "false: checked, not run", e},
-    {"observers.actions.type", "", text(1, 64), "", "", "`webhook` or `log`; `slack`, `email`, `database`, `nats`, `cache`: not supported yet", e},
-    {"observers.actions.url", "", text(1, any_number, webhook_url), "", "actions.url cannot be empty", "webhook: http:// or https://", e},
-    {"observers.actions.url_env", "", text(1, 255), "", "actions.url_env cannot be empty", "webhook: variable that holds the URL, instead of `url`", e},
-    {"observers.actions.method", "", text(1, 255, http_method), "POST", "", "webhook: GET, POST, PUT, PATCH or DELETE", e},
-    {"observers.actions.headers", "", {Type::pairs}, "", "", "webhook: request headers beside ours", e},
-    {"observers.actions.timeout_secs", "", integer(1, 3'600), "30", "actions.timeout_secs must be between 1 and 3600", "webhook: for one try", e},
-    {"observers.actions.level", "", choice("debug, info, warn, error"), "info", "", "log: level of the line", e},
-    {"observers.actions.body_template", "", text(0, any_number), "", "", "webhook: body instead of the payload", e, later},
-    {"observers.actions.signing_secret_env", "", text(0, 255), "", "", "webhook: variable that holds the secret", e, later},
-    {"observers.actions.message_template", "", text(0, any_number), "", "", "log: the line", e, later},
+    {"observers.actions.type", "", text(1, 64), "", "", "`webhook`, `slack`, `email`, `database`, `nats`, `cache` or `log`: docs/actions.md", e},
+    {"observers.actions.url", "", text(1, any_number, webhook_url), "", "actions.url cannot be empty",
+     "http:// or https://; its path and query may be a template", e, now, "webhook"},
+    {"observers.actions.url_env", "", text(1, 255, variable_name), "", "actions.url_env cannot be empty",
+     "variable that holds the URL, instead of `url`", e, now, "webhook"},
+    {"observers.actions.method", "", text(1, 255, http_method), "POST", "", "GET, POST, PUT, PATCH or DELETE", e, now, "webhook"},
+    {"observers.actions.headers", "", {Type::pairs}, "", "", "request headers beside ours; values are templates", e, now, "webhook"},
+    {"observers.actions.signing_secret_env", "", {Type::names, 1, 255, {}, secret_variable}, "", "actions.signing_secret_env cannot be empty",
+     "variable that holds the secret, or several while rotating, the current one first", e, now, "webhook"},
+    {"observers.actions.webhook_url", "", text(1, any_number, webhook_url), "", "actions.webhook_url cannot be empty",
+     "the incoming webhook's URL", e, now, "slack"},
+    {"observers.actions.webhook_url_env", "", text(1, 255, variable_name), "", "actions.webhook_url_env cannot be empty",
+     "variable that holds it, instead of `webhook_url`", e, now, "slack"},
+    {"observers.actions.channel", "", text(1, 255), "", "actions.channel cannot be empty", "instead of the webhook's own channel", e, now, "slack"},
+    {"observers.actions.to", "", text(1, 4096, mail_receivers), "", "actions.to cannot be empty",
+     "an address, or a comma separated list", e, now, "email"},
+    {"observers.actions.to_template", "", text(1, 4096), "", "actions.to_template cannot be empty", "instead of `to`", e, now, "email"},
+    {"observers.actions.subject", "", text(1, 998, plain_subject), "", "actions.subject cannot be empty", "subject of the mail", e, now, "email"},
+    {"observers.actions.subject_template", "", text(1, 4096), "", "actions.subject_template cannot be empty",
+     "instead of `subject`; of type nats: the subject to publish on", e, now, "email, nats"},
+    {"observers.actions.reply_to", "", text(1, 4096, mail_addresses), "", "actions.reply_to cannot be empty", "addresses for answers", e, now, "email"},
+    {"observers.actions.body_template", "", text(1, 65'536, multiline), "", "actions.body_template cannot be empty",
+     "the body; not set: the event's payload (webhook, nats)", e, now, "webhook, email, nats"},
+    {"observers.actions.function_name", "", text(1, 300, function_name), "", "actions.function_name cannot be empty",
+     "`name` or `schema.name` as in SQL: folded to lower case unless in double quotes", e, now, "database"},
+    {"observers.actions.params", "", {Type::json}, "", "", "given to the function as JSON; dates as text", e, now, "database"},
+    {"observers.actions.key_pattern", "", text(1, 4096, cache_key), "", "actions.key_pattern cannot be empty", "the key to remove, a template", e, now, "cache"},
+    {"observers.actions.action", "", choice("invalidate"), "invalidate", "", "what to do with the key", e, now, "cache"},
+    {"observers.actions.level", "", choice("debug, info, warn, error"), "info", "", "level of the line", e, now, "log"},
+    {"observers.actions.message_template", "", text(1, 65'536, multiline), "", "actions.message_template cannot be empty",
+     "the message", e, now, "slack, log"},
+    {"observers.actions.timeout_secs", "", integer(1, 3'600), "30", "actions.timeout_secs must be between 1 and 3600",
+     "seconds for one try", e, now, "webhook, slack, email, database"},
     {"observers.retry.max_attempts", "", integer(1, 1'000), "3", "retry.max_attempts must be between 1 and 1000", "counts the first try", e},
     {"observers.retry.backoff_strategy", "", choice("exponential, linear, fixed"), "exponential", "", "how pauses grow", e},
     {"observers.retry.initial_delay_ms", "", integer(1, 86'400'000), "100", "retry.initial_delay_ms must be between 1 and 86400000",
@@ -209,6 +243,12 @@ bool is_table(Home home, std::string_view name) {
   return std::ranges::any_of(keys(home), [&](const Key& key) { return is_below(key.name, name); });
 }
 
+bool belongs_to(const Key& key, std::string_view type) {
+  if (key.types.empty()) return true;
+  const auto types = split_list(key.types);
+  return std::ranges::find(types, type) != types.end();
+}
+
 std::string_view moved_to(std::string_view name) {
   for (const Move& move : moves)
     if (move.from == name) return move.to;
@@ -232,7 +272,7 @@ std::string nearest(Home home, std::string_view unknown, bool table) {
   };
   if (table && home == Home::observer_file) consider("observers");
   for (const Key& key : keys(home)) {
-    if (!table) consider(key.name);
+    if (!table || key.rule.type == Type::pairs || key.rule.type == Type::json) consider(key.name);
     for (auto dot = key.name.find('.'); table && dot != key.name.npos; dot = key.name.find('.', dot + 1))
       consider(key.name.substr(0, dot));
   }

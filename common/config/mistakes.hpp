@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fraiseql::config {
@@ -15,6 +16,7 @@ class Mistakes {
   void add(std::string_view origin, std::string_view key, std::string_view message) {
     lines_.push_back(mistake_line(origin, key, message));
   }
+  void add(std::string line) { lines_.push_back(std::move(line)); }  ///< of `mistake_line`
   bool empty() const { return lines_.empty(); }
   /// Throws ConfigError with all lines, if there are any.
   void raise() const;

@@ -63,8 +63,9 @@ struct ActionSettings {
     Tls tls = Tls::starttls;
   };
   Email email;
-  std::string redis_url;     ///< empty: there is no [redis]
-  std::string database_url;  ///< empty: none
+  std::string redis_url;                           ///< empty: there is no [redis]
+  std::string database_url;                        ///< empty: none
+  std::string subject_prefix, dlq_subject_prefix;  ///< of our own streams: publishing there would be a loop
 };
 
 struct ObserverConfig {

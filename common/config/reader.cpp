@@ -22,6 +22,12 @@ void Reader::read(const Node& table, const std::string& prefix, Values& values, 
   }
 }
 
+std::optional<std::string> Reader::variable(const Node& place, std::string_view key, const std::string& name) {
+  if (const auto found = environment_.find(name); found != environment_.end()) return found->second;
+  if (matters(for_executor)) mistake(place, key, "unset variable " + name);
+  return std::nullopt;
+}
+
 void Reader::read_value(const Key& key, const Node& node, Values& values) {
   if (key.later) return mistake(node, key.name, "not supported yet");
   if (!key.variable.empty() && environment_.contains(key.variable)) return;  // the environment wins, so this is not even expanded

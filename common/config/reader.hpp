@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,13 @@
 namespace fraiseql::config {
 
 using Values = std::map<std::string, Setting, std::less<>>;
+
+/// The value of a key that is set, of the type that its rule has.
+template <class T>
+T take(const Values& values, std::string_view key, T otherwise) {
+  const auto found = values.find(key);
+  return found == values.end() ? std::move(otherwise) : std::get<T>(found->second.value);
+}
 
 /// Reads the tables of one file by the table of keys. Holds references: for use within one `load`.
 class Reader {
@@ -31,7 +39,8 @@ class Reader {
   void mistake(const Node& node, std::string_view key, std::string_view message) { mistakes_.add(origin(node), key, message); }
   /// Whether values that only these programs use may fail to expand.
   bool matters(unsigned users) const { return (users & users_) != 0; }
-  const Environment& environment() const { return environment_; }
+  /// What the variable holds that a key names; nothing, and a mistake unless nobody here needs it, when it is not set.
+  std::optional<std::string> variable(const Node& place, std::string_view key, const std::string& name);
 
  private:
   void read_value(const Key& key, const Node& node, Values& values);
@@ -42,6 +51,13 @@ class Reader {
   unsigned users_;
   Mistakes& mistakes_;
 };
+
+/// One [[observers.actions]] table.
+void read_action(const Node& table, Reader& reader, std::vector<ActionConfig>& actions);
+
+/// What actions need besides, from the values that have been read of these tables, and the variables that they name.
+void read_email(const Node& table, Reader& reader, const Values& values, ActionSettings::Email& email);
+void read_redis(const Node& table, Reader& reader, const Values& values, std::string& url);
 
 /// The [[observers]] of the observer file.
 std::vector<ObserverConfig> read_observers(const Node& array, Reader& reader);

@@ -22,6 +22,10 @@ std::string kind_of(const Key& key) {
       return "duration";
     case Type::list:
       return "array of text";
+    case Type::names:
+      return "text or array of text";
+    case Type::json:
+      return "table";
     case Type::pairs:
       break;
   }
@@ -38,6 +42,10 @@ std::string rule_of(const Key& key) {
   return key.message.empty() ? kind_of(key) : kind_of(key) + "; " + std::string(key.message);
 }
 
+std::string meaning_of(const Key& key) {
+  return (key.types.empty() ? "" : std::string(key.types) + ": ") + std::string(key.meaning);
+}
+
 std::string code(std::string_view text) { return text.empty() ? "-" : "`" + std::string(text) + "`"; }
 
 void add_tables(std::string& out, Home home) {
@@ -51,7 +59,7 @@ void add_tables(std::string& out, Home home) {
       out += "| key | default | environment | rule | meaning |\n|---|---|---|---|---|\n";
     }
     out += "| `" + std::string(key.name.substr(dot + 1)) + "` | " + code(standard_of(key)) + " | " + code(key.variable) + " | " +
-           rule_of(key) + " | " + std::string(key.meaning) + " |\n";
+           rule_of(key) + " | " + meaning_of(key) + " |\n";
   }
 }
 
@@ -76,10 +84,12 @@ variable), and the program ends with exit code 78 before it connects to anything
 )";
   add_tables(out, Home::observer_file);
   out += R"(
-The tables `[email]` and `[redis]` are not supported yet. `[clickhouse]` and `[job_queue]` are FraiseQL's: passed over with
-a warning.
+`[clickhouse]` and `[job_queue]` are FraiseQL's: passed over with a warning.
 
 ## Observers, in the same file
+
+Each type of action with its keys and an example: [actions.md](actions.md). Conditions: [conditions.md](conditions.md);
+templates: [templates.md](templates.md).
 )";
   add_tables(out, Home::observers);
   out += R"(
@@ -101,7 +111,7 @@ std::string keys_help(unsigned users) {
       std::string line = "  " + std::string(key.name);
       if (!standard_of(key).empty()) line += " = " + standard_of(key);
       if (!key.variable.empty()) line += "  [" + std::string(key.variable) + "]";
-      part += line + "\n      " + std::string(key.meaning) + "\n";
+      part += line + "\n      " + meaning_of(key) + "\n";
     }
     if (!part.empty()) out += std::string(title) + "\n" + part;
   };

@@ -3,9 +3,12 @@
 #include <arpa/inet.h>
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
+
+#include "common/config/action_rules.hpp"
 
 namespace fraiseql::config {
 namespace {
@@ -179,20 +182,44 @@ std::string postgres_url(const std::string& value) {
 
 std::string webhook_url(const std::string& value) {
   if (value.size() > 8192) return "must have at most 8192 bytes";
-  for (const char c : value)
+  const std::size_t scheme = value.starts_with("http://") ? 7 : value.starts_with("https://") ? 8 : 0;
+  if (scheme == 0) return "must begin with http:// or https://";
+  const std::size_t path = std::min(value.find_first_of("/?#", scheme), value.size());
+  std::string_view rest = std::string_view(value).substr(scheme, path - scheme);
+  // Where the request goes must be known before an event is: slots and circuits are kept per host.
+  if (rest.find("{{") != rest.npos) return "a template may stand in the path and query only";
+  for (const char c : without_templates(value))
     if (!is_printable_ascii(c)) return "must be printable ASCII without spaces: encode other characters as %XX";
-  std::string_view rest = value;
-  if (rest.starts_with("http://"))
-    rest.remove_prefix(7);
-  else if (rest.starts_with("https://"))
-    rest.remove_prefix(8);
-  else
-    return "must begin with http:// or https://";
-  rest = rest.substr(0, rest.find_first_of("/?#"));
   if (const auto at = rest.rfind('@'); at != rest.npos) rest.remove_prefix(at + 1);
   Authority authority;
   if (auto wrong = take_apart(rest, authority); !wrong.empty()) return wrong;
   return authority.has_port ? port(authority.port, 1) : std::string{};
+}
+
+std::string redis_url(const std::string& value) {
+  for (const char c : value)
+    if (!is_printable_ascii(c)) return "must be printable ASCII without spaces: encode other characters as %XX";
+  if (value.starts_with("rediss://")) return "rediss://: not supported yet";
+  if (!value.starts_with("redis://")) return "must begin with redis://";
+  std::string_view rest = std::string_view(value).substr(8);
+  if (rest.find_first_of("?#") != rest.npos) return "must end with the database: parameters are not supported";
+  const auto at = rest.rfind('@');
+  if (at != rest.npos) rest.remove_prefix(at + 1);
+  const auto slash = rest.find('/');
+  if (slash != rest.npos) {
+    const std::string_view database = rest.substr(slash + 1);
+    if (database.size() > 5 || database.find_first_not_of("0123456789") != database.npos) return "the database must be a number";
+    rest = rest.substr(0, slash);
+  }
+  Authority authority;
+  if (auto wrong = take_apart(rest, authority); !wrong.empty()) return wrong;
+  return authority.has_port ? port(authority.port, 1) : std::string{};
+}
+
+std::string host_name(const std::string& value) {
+  Authority authority;
+  if (auto wrong = take_apart(value, authority); !wrong.empty()) return wrong;
+  return authority.has_port ? "must be a host alone: its port has a key of its own" : std::string{};
 }
 
 std::string http_method(const std::string& value) {
@@ -201,16 +228,18 @@ std::string http_method(const std::string& value) {
   return "must be one of GET, POST, PUT, PATCH, DELETE";
 }
 
+bool is_loopback(const std::string& host) {
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  return host == "localhost" || host == "[::1]";
+}
+
 bool leaves_loopback(const std::string& endpoints) {
   for (const std::string& endpoint : split_list(endpoints)) {
     if (!endpoint.starts_with("tcp://")) continue;
     Authority authority;
     if (!take_apart(std::string_view(endpoint).substr(6), authority).empty()) return true;  // *
-    in_addr v4;
-    const bool loopback = authority.bracketed                                    ? authority.host == "::1"
-                          : inet_pton(AF_INET, authority.host.c_str(), &v4) == 1 ? (ntohl(v4.s_addr) >> 24) == 127
-                                                                                 : authority.host == "localhost";
-    if (!loopback) return true;
+    if (!is_loopback(authority.bracketed ? "[" + authority.host + "]" : authority.host)) return true;
   }
   return false;
 }

@@ -21,10 +21,14 @@ std::string network(const std::string& value);
 std::string printable(const std::string& value);
 std::string postgres_url(const std::string& value);
 std::string webhook_url(const std::string& value);
+std::string redis_url(const std::string& value);
+std::string host_name(const std::string& value);
 std::string http_method(const std::string& value);
 
 /// A tcp:// endpoint that other machines can see, in a list that `status_endpoints` has passed.
 bool leaves_loopback(const std::string& endpoints);
+/// A host name or address that is this machine's own.
+bool is_loopback(const std::string& host);
 /// Whether one subject prefix is the other, or a beginning of it by whole tokens.
 bool subjects_overlap(const std::string& one, const std::string& other);
 

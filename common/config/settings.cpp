@@ -76,6 +76,7 @@ class SettingsLoader {
         readable = false;
     }
     environment();
+    has_database_ = has_database_ || texts_.environment.contains("DATABASE_URL");
     if (readable) {
       defaults();
       together();
@@ -100,10 +101,6 @@ class SettingsLoader {
           reader.mistake(node, path, "write [[observers]] for an observer; [observers] belongs in " + texts_.app_file);
         return true;
       }
-      if (path == "email" || path == "redis") {
-        reader.mistake(node, path, "not supported yet");
-        return true;
-      }
       if (path == "clickhouse" || path == "job_queue") {
         settings_.warnings_.push_back(mistake_line(reader.origin(node), path, "has no meaning here and is passed over"));
         return true;
@@ -114,6 +111,14 @@ class SettingsLoader {
       }
       return false;
     });
+    const auto table = [&](std::string_view name) {
+      const Node* found = document.find(name);
+      return found && found->kind == Node::Kind::table ? found : nullptr;
+    };
+    if (const Node* email = table("email")) read_email(*email, reader, settings_.values_, settings_.actions_.email);
+    if (const Node* redis = table("redis")) read_redis(*redis, reader, settings_.values_, settings_.actions_.redis_url);
+    has_email_ = document.find("email");
+    has_redis_ = document.find("redis");
   }
 
   /// A table of FraiseQL's that has keys which live elsewhere now, and none of its own.
@@ -137,9 +142,11 @@ class SettingsLoader {
         if (node.kind == Node::Kind::array) reader.mistake(node, path, "[[observers]] belongs in " + texts_.observer_file);
         return node.kind == Node::Kind::array;
       }
+      if (path == "database.url") has_database_ = true;
       // An executor needs it with some transports and actions only: what is wrong with its variables is said when it does.
       if (path == "database.url" && !reader.matters(for_bridge) && !texts_.environment.contains("DATABASE_URL")) {
         const auto expanded = expand(node, texts_.environment);
+        has_database_ = bool{expanded};
         if (!expanded) settings_.why_no_database_ = mistake_line(reader.origin(node), path, expanded.error().what);
         return !expanded;
       }
@@ -220,11 +227,27 @@ class SettingsLoader {
                                                                          : "transport.nats.dlq_subject_prefix",
               "nats.dlq_subject_prefix must be neither under nor above nats.subject_prefix");
     authentication();
+    if ((texts_.users & for_executor) != 0)
+      for (const ObserverConfig& observer : s.observers())
+        for (const ActionConfig& action : observer.actions) needs(action);
     if (!s.flag("health.status_allow_insecure") && leaves_loopback(s.text("health.status_endpoint")))
       mistake("health.status_endpoint",
               "reports would leave this machine in clear text: set status_allow_insecure = true, or use loopback or ipc://");
     if (s.integer("executor.max_per_host") > s.integer("executor.max_concurrency"))
       mistake("executor.max_per_host", "executor.max_per_host must not be above executor.max_concurrency");
+  }
+
+  /// What an action needs besides its own table.
+  void needs(const ActionConfig& action) {
+    const auto lacks = [&](const std::string& what) { mistakes_.add(action.origin, "observers.actions.type", what); };
+    if (action.type == "email" && !has_email_) lacks("an email needs the table [email]");
+    if (action.type == "cache" && !has_redis_) lacks("a cache action needs the table [redis]");
+    if (action.type != "database" || has_database_) return;
+    if (settings_.why_no_database_.empty())
+      lacks("a database action needs DATABASE_URL, or url in [database] of " + texts_.app_file);
+    else
+      mistakes_.add(settings_.why_no_database_);
+    has_database_ = !settings_.why_no_database_.empty();  // which is said once
   }
 
   void authentication() {
@@ -242,6 +265,7 @@ class SettingsLoader {
   const SourceTexts& texts_;
   Mistakes mistakes_;
   Settings settings_;
+  bool has_email_ = false, has_redis_ = false, has_database_ = false;  // though perhaps with a mistake
 };
 
 Settings load(const SourceTexts& texts) { return SettingsLoader(texts).load(); }

@@ -61,10 +61,11 @@ class Settings {
   /// Keys outside of [[observers]] whose values differ.
   std::vector<std::string> differences(const Settings& other) const;
   const std::vector<ObserverConfig>& observers() const { return observers_; }
+  const ActionSettings& actions() const { return actions_; }              ///< of [email] and [redis] only
   const std::vector<std::string>& warnings() const { return warnings_; }  ///< lines as errors have, for the log
   /// The line to say where `database.url` is needed and could not be made out, for a program that may do without.
   const std::string& why_no_database() const { return why_no_database_; }
-  const std::string& app_file() const { return app_file_; }               ///< its name in messages
+  const std::string& app_file() const { return app_file_; }  ///< its name in messages
 
  private:
   friend class SettingsLoader;
@@ -72,6 +73,7 @@ class Settings {
   const Setting& at(std::string_view key) const;
   std::map<std::string, Setting, std::less<>> values_;
   std::vector<ObserverConfig> observers_;
+  ActionSettings actions_;
   std::vector<std::string> warnings_;
   std::string why_no_database_;
   std::string app_file_;

@@ -171,6 +171,10 @@ ExecutorConfig executor_config(const Settings& s) {
   executor.shutdown_timeout = milliseconds(s.integer("executor.shutdown_timeout"));
   executor.allow_networks = s.list("security.allow_networks");
   executor.observers = s.observers();
+  executor.actions = s.actions();
+  executor.actions.database_url = text_or_empty(s, "database.url");
+  executor.actions.subject_prefix = executor.nats.subject_prefix;
+  executor.actions.dlq_subject_prefix = executor.nats.dlq_subject_prefix;
   return executor;
 }
 

@@ -2,17 +2,11 @@
 
 #include <algorithm>
 
+#include "common/config/action_rules.hpp"
 #include "common/config/rules.hpp"
 
 namespace fraiseql::config {
 namespace {
-
-bool is_name(std::string_view name) {
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (name.empty() || digit(name.front())) return false;
-  return std::ranges::all_of(name, [&](char c) { return letter(c) || digit(c); });
-}
 
 std::string range_message(const Key& key, std::int64_t least, std::int64_t most, bool too_much) {
   // A message such as "must be > 0" does not explain a value that is too large.
@@ -37,6 +31,10 @@ std::string_view expected(Type type) {
       return "an array of strings";
     case Type::pairs:
       return "a table of strings";
+    case Type::names:
+      return "a string or an array of strings";
+    case Type::json:
+      return "a table";
     case Type::text:
     case Type::choice:
       break;
@@ -66,6 +64,14 @@ Result<Value> checked_text(const Key& key, const std::string& text) {
   if (rule.check)
     if (auto wrong = rule.check(text); !wrong.empty()) return Error{std::move(wrong)};
   return Value{text};
+}
+
+Result<Value> checked_names(const Key& key, const std::vector<std::string>& names) {
+  if (names.empty()) return Error{std::string(key.message)};
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (const auto checked = checked_text(key, names[i]); !checked)
+      return names.size() == 1 ? checked.error() : Error{"element " + std::to_string(i + 1) + ": " + checked.error().what};
+  return Value{names};
 }
 
 Result<Value> checked_choice(const Key& key, const std::string& text) {
@@ -109,7 +115,8 @@ Result<std::string> expand(const std::string& text, const Environment& environme
     const std::string_view inside = rest.substr(2, end - 2);
     const auto colon = inside.find(":-");
     const std::string_view name = inside.substr(0, colon);
-    if (!is_name(name)) return Error{"${" + shown(name) + "}: not the name of a variable; a literal ${ is written $${"};
+    if (!variable_name(std::string(name)).empty())
+      return Error{"${" + shown(name) + "}: not the name of a variable; a literal ${ is written $${"};
     const auto found = environment.find(name);
     if (found != environment.end() && !(colon != inside.npos && found->second.empty()))
       out += found->second;
@@ -160,6 +167,15 @@ Result<Value> value_of(const Key& key, const Node& node) {
     case Type::duration:
       if (node.kind == Kind::string) return checked_duration(key, node.text);
       break;
+    case Type::json: {
+      if (node.kind != Kind::table) break;
+      auto text = json_of(node);
+      if (!text) return text.error();
+      return Value{std::move(text).value()};
+    }
+    case Type::names:
+      if (node.kind == Kind::string) return checked_names(key, {node.text});
+      [[fallthrough]];
     case Type::list: {
       if (node.kind != Kind::array) break;
       std::vector<std::string> elements;
@@ -167,7 +183,7 @@ Result<Value> value_of(const Key& key, const Node& node) {
         if (item.kind != Kind::string) return wrong_type(key, std::string(kind_name(item.kind)) + " in it");
         elements.push_back(item.text);
       }
-      return checked_list(key, std::move(elements));
+      return key.rule.type == Type::names ? checked_names(key, elements) : checked_list(key, std::move(elements));
     }
     case Type::pairs: {
       if (node.kind != Kind::table) break;
@@ -210,6 +226,8 @@ Result<Value> value_of(const Key& key, const std::string& text) {
     case Type::list:
       return text.empty() ? Result<Value>(Value{std::vector<std::string>{}}) : checked_list(key, split_list(text));
     case Type::pairs:
+    case Type::names:
+    case Type::json:
       break;
   }
   return Error{"cannot be set in the environment"};

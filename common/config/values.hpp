@@ -17,6 +17,9 @@ Result<std::string> expand(const std::string& text, const Environment& environme
 /// The same in all strings of a value.
 Result<Node> expand(const Node& node, const Environment& environment);
 
+/// A table as the text of a JSON object; dates and times as text. Or why there is none.
+Result<std::string> json_of(const Node& table);
+
 /// The value of a node or of the text of an environment variable, checked against the key's rule; or the message.
 Result<Value> value_of(const Key& key, const Node& node);
 Result<Value> value_of(const Key& key, const std::string& text);

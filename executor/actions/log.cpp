@@ -1,4 +1,5 @@
 #include "common/log.hpp"
+#include "common/errors.hpp"
 #include "executor/actions/kinds.hpp"
 #include "executor/actions/running.hpp"
 
@@ -38,6 +39,8 @@ class LogAction : public Action {
 }  // namespace
 
 std::unique_ptr<const Action> make_log(const ActionConfig& config, const ActionSettings&) {
+  if (config.message_template.set())
+    throw ConfigError(config.message_template.origin + ": observers.actions.message_template: not supported yet");
   return std::make_unique<LogAction>(config.level);
 }
 

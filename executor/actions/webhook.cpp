@@ -32,6 +32,15 @@ class WebhookAction : public Action {
 }  // namespace
 
 std::unique_ptr<const Action> make_webhook(const ActionConfig& config, const ActionSettings&) {
+  if (config.body_template.set())
+    throw ConfigError(config.body_template.origin + ": observers.actions.body_template: not supported yet");
+  if (config.url.text.find("{{") != config.url.text.npos)
+    throw ConfigError(config.url.origin + ": observers.actions.url: templates: not supported yet");
+  if (!config.signing_secrets.empty())
+    throw ConfigError(config.origin + ": observers.actions.signing_secret_env: not supported yet");
+  for (const auto& [name, value] : config.headers)
+    if (value.text.find("{{") != value.text.npos)
+      throw ConfigError(value.origin + ": observers.actions.headers: templates: not supported yet");
   for (const auto& [name, value] : config.headers)
     if (const auto mistake = header_mistake(name, value.text); !mistake.empty())
       throw ConfigError(value.origin + ": observers.actions.headers: " + mistake);

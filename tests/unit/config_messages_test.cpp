@@ -187,11 +187,6 @@ BOOST_AUTO_TEST_CASE(tables_of_fraiseql_without_a_meaning_here_get_one_warning_e
                                                        "o:3: job_queue: has no meaning here and is passed over"}));
 }
 
-BOOST_AUTO_TEST_CASE(tables_whose_work_does_not_exist_yet_are_refused) {
-  BOOST_TEST(mistakes("[email]\nhost = 'h'\n[redis]\nurl = 'r'") ==
-             "o:1: email: not supported yet\no:3: redis: not supported yet");
-}
-
 BOOST_AUTO_TEST_CASE(a_misspelt_variable_of_ours_is_told_of) {
   BOOST_TEST(settings("", {{"FRAISEQL_NATS_URI", "x"}, {"FRAISEQL_CACHE", "y"}}).warnings() ==
              std::vector<std::string>{"environment:FRAISEQL_NATS_URI: unknown variable: is passed over"});
