@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(help_names_keys_and_variables_of_the_program) {
   const Parsed p = parse({"--help"});
   BOOST_TEST(p.code.value_or(-1) == 0);
   BOOST_TEST(p.out.find("executor.max_concurrency = 50  [FRAISEQL_MAX_CONCURRENCY]") != p.out.npos);
-  BOOST_TEST(p.out.find("transport.bridge") == p.out.npos);
+  BOOST_TEST(p.out.find("transport.bridge.max_in_flight") == p.out.npos);
   BOOST_TEST(parse({"--version"}).out == "executor " FRAISEQL_VERSION "\n");
   BOOST_TEST(parse({"--version"}).code.value_or(-1) == 0);
 }
