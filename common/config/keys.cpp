@@ -126,7 +126,7 @@ constexpr Key observers_keys[] = {
     {"observers.name", "", text(1, 255), "", "observers.name cannot be empty", "unique; not set: observer-<n>", e},
     {"observers.entity", "", text(1, 255), "*", "observers.entity cannot be empty", "`*`: every entity", e},
     {"observers.event_type", "", choice("INSERT, UPDATE, DELETE, CUSTOM, *"), "*", "", "`*`: all", e},
-    {"observers.condition", "", text(0, 4096), "", "", "when to act", e, later},
+    {"observers.condition", "", text(0, 4096, nullptr), "", "", "when to act; not set: always; docs/conditions.md", e},
     {"observers.on_failure", "", choice("dlq, log, alert"), "dlq", "", "what becomes of an action that cannot succeed", e},
     {"observers.enabled", "", flag(), "true", "", "false: checked, not run", e},
     {"observers.actions.type", "", text(1, 64), "", "", "`webhook` or `log`; `slack`, `email`, `database`, `nats`, `cache`: not supported yet", e},

@@ -27,7 +27,6 @@ const std::vector<Case> cases = {
      "o:2: observers.event_type: must be one of INSERT, UPDATE, DELETE, CUSTOM, *; got UPSERT"},
     {"on_failure = 'ignore'\n" + log_action, "o:2: observers.on_failure: must be one of dlq, log, alert; got ignore"},
     {"enabled = 1\n" + log_action, "o:2: observers.enabled: expected true or false, got an integer"},
-    {"condition = 'total > 1'\n" + log_action, "o:2: observers.condition: not supported yet"},
     {"entitty = 'x'\n" + log_action, "o:2: observers.entitty: unknown key; the nearest known one is observers.entity"},
     {"", "o:1: observers.actions: an observer needs at least one [[observers.actions]]"},
     {"actions = []", "o:1: observers.actions: an observer needs at least one [[observers.actions]]"},
