@@ -33,6 +33,14 @@ void Tally::end_to_end(Seconds since) {
   metrics_.observe(metric::end_to_end, metric::duration_bounds(), std::max(since.count(), 0.0));
 }
 void Tally::overflow() { metrics_.count(metric::dlq_overflow); }
+void Tally::without_before() { ++without_before_; }
+void Tally::incomparable() { ++incomparable_; }
+
+void Tally::tell(std::map<std::string, std::string>& details) const {
+  details["conditions_without_before"] = std::to_string(without_before_);
+  details["conditions_incomparable"] = std::to_string(incomparable_);
+}
+
 void Tally::backlog(std::uint64_t messages) { metrics_.set(metric::backlog_size, static_cast<double>(messages)); }
 void Tally::letters(std::uint64_t messages) { metrics_.set(metric::dlq_items, static_cast<double>(messages)); }
 

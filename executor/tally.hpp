@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <string>
 
 #include "common/status.hpp"
@@ -19,13 +21,18 @@ class Tally {
   void failed(Failure why);    ///< an event that did not come through whole
   void settled(Seconds held);  ///< an event, failed ones included
   void end_to_end(Seconds since_the_change);
-  void overflow();  ///< a dead letter for which there was no room
+  void overflow();        ///< a dead letter for which there was no room
+  void without_before();  ///< a condition that asks for earlier values, and an event that has none
+  void incomparable();    ///< a condition that orders something other than two numbers or two strings
   void backlog(std::uint64_t messages);
   void letters(std::uint64_t messages);
   const Metrics& metrics() const { return metrics_; }
+  /// What has no metric: adds the conditions' counts to the details of a report.
+  void tell(std::map<std::string, std::string>& details) const;
 
  private:
   Metrics metrics_;
+  std::uint64_t without_before_ = 0, incomparable_ = 0;
 };
 
 }  // namespace fraiseql

@@ -72,7 +72,7 @@ void Worker::add(StoredMessage message, std::string reply, std::uint64_t deliver
   auto view = view_event(held.message.payload, held.message.subject);
   if (view) {
     held.view = std::move(view).value();
-    for (const std::size_t place : observers_->matching(held.event)) {
+    for (const std::size_t place : observers_->matching(held.event, tools_.tally)) {
       Track track{place, {}};
       track.actions.resize(observers_->at(place).actions.size());
       held.tracks.push_back(std::move(track));

@@ -30,6 +30,8 @@ class Builder {
     observer.on_failure = on_failure == "log"     ? ObserverConfig::OnFailure::log
                           : on_failure == "alert" ? ObserverConfig::OnFailure::alert
                                                   : ObserverConfig::OnFailure::dlq;
+    if (const auto found = values.find("observers.condition"); found != values.end())
+      observer.condition = {std::get<std::string>(found->second.value), found->second.origin};
     observer.enabled = take(values, "observers.enabled", true);
     observer.retry = retry(table, values);
     if (!actions)

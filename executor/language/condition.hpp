@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string_view>
 
@@ -8,11 +9,13 @@ namespace fraiseql {
 struct EventView;
 
 /// A compiled condition of an observer. Immutable; any thread may ask it. Pure.
-/// The language: docs/observers.md.
+/// The language: docs/conditions.md.
 class Condition {
  public:
   static constexpr std::size_t longest = 4096;  ///< bytes
   static constexpr int deepest = 64;            ///< levels of nesting
+
+  struct Program;  ///< the compiled form: condition_program.hpp
 
   struct Verdict {
     bool holds = false;
@@ -31,7 +34,6 @@ class Condition {
   bool needs_before() const;
 
  private:
-  struct Program;
   std::unique_ptr<const Program> program_;
 };
 

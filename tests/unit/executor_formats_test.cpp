@@ -10,6 +10,7 @@
 #include "executor/letter.hpp"
 #include "executor/observers.hpp"
 #include "executor/progress.hpp"
+#include "executor/tally.hpp"
 #include "executor/actions/webhook_headers.hpp"
 
 using namespace fraiseql;
@@ -350,7 +351,10 @@ Observers three() {
 std::vector<std::size_t> matching(const Observers& observers, const char* entity, const char* type) {
   EventView view;
   view.entity = entity, view.event = type;
-  return observers.matching({StoredMessage{}, view, "id"});
+  const StoredMessage message;
+  const std::string id = "id";
+  Tally tally;
+  return observers.matching({message, view, id}, tally);
 }
 }  // namespace
 
