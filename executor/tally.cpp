@@ -33,6 +33,16 @@ void Tally::end_to_end(Seconds since) {
   metrics_.observe(metric::end_to_end, metric::duration_bounds(), std::max(since.count(), 0.0));
 }
 void Tally::overflow() { metrics_.count(metric::dlq_overflow); }
+
+bool Tally::unknown_name(const std::string& observer, std::string_view name) {
+  ++unknown_names_;
+  return warned_names_.emplace(observer, name).second;
+}
+
+void Tally::tell(std::map<std::string, std::string>& details) const {
+  details["template_unknown_names"] = std::to_string(unknown_names_);
+}
+
 void Tally::backlog(std::uint64_t messages) { metrics_.set(metric::backlog_size, static_cast<double>(messages)); }
 void Tally::letters(std::uint64_t messages) { metrics_.set(metric::dlq_items, static_cast<double>(messages)); }
 

@@ -1,7 +1,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <map>
+#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "common/status.hpp"
 #include "executor/outcome.hpp"
@@ -22,10 +27,16 @@ class Tally {
   void overflow();  ///< a dead letter for which there was no room
   void backlog(std::uint64_t messages);
   void letters(std::uint64_t messages);
+  /// A name of a template that an event did not have. Whether it is this observer's first time with that name.
+  bool unknown_name(const std::string& observer, std::string_view name);
   const Metrics& metrics() const { return metrics_; }
+  /// What has no metric: adds it to the details of a report.
+  void tell(std::map<std::string, std::string>& details) const;
 
  private:
   Metrics metrics_;
+  std::uint64_t unknown_names_ = 0;
+  std::set<std::pair<std::string, std::string>> warned_names_;  ///< observer and name: as many as templates have
 };
 
 }  // namespace fraiseql

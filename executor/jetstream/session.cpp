@@ -407,6 +407,7 @@ void Session::report() {
     to.details["running_actions"] = std::to_string(worker_.running());
     to.details["consumer"] = nats_.consumer_name;
     to.details[std::string(detail_key::longest_timeout_ms)] = std::to_string(longest);
+    parts_.tally.tell(to.details);
     to.metrics = parts_.tally.metrics();
   });
 }
