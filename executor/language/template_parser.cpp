@@ -80,8 +80,8 @@ class Placeholder {
     std::vector<Token> at_steps{token};
     std::vector<raw_json::Step> steps{{std::string(token.written)}};
     while ((token = next()).kind != Token::Kind::end) {
-      at_steps.push_back(token);
       steps.push_back(step(token));
+      at_steps.push_back(token.written == "." ? token_ : token);
     }
     return resolved(std::move(steps), at_steps);
   }
@@ -198,6 +198,8 @@ void check_json(std::vector<Part>& parts) {
     if (begin <= offset) at = part->at + (part->from == From::text ? offset - begin : 0);
   std::string what = rapidjson::GetParseError_En(reader.GetParseErrorCode());
   if (what.ends_with('.')) what.pop_back();
+  if (offset < document.size() && static_cast<unsigned char>(document[offset]) < 0x20)
+    what = "a line break or another control character inside quotes; a line break is written \\n";
   throw Mistake(at, "not JSON: " + what);
 }
 

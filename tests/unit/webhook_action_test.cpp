@@ -18,7 +18,8 @@ BOOST_AUTO_TEST_CASE(the_signature_of_standard_webhooks_is_the_known_one) {
 
 BOOST_AUTO_TEST_CASE(a_secret_that_is_not_base64_signs_with_its_own_bytes) {
   // printf '1614265330.{"test": 2432232314}' | openssl dgst -sha256 -hmac s3cret
-  BOOST_TEST(Signer({"s3cret"}).fraiseql(1614265330, known_body) == "t=1614265330,v1=3623925dcc64e1c2aeb8951e1bb93c912303721472b8a1e601901f6680b9e713");
+  BOOST_TEST(Signer({"s3cret"}).fraiseql(1614265330, known_body) ==
+             "t=1614265330,v1=3623925dcc64e1c2aeb8951e1bb93c912303721472b8a1e601901f6680b9e713");
 }
 
 BOOST_AUTO_TEST_CASE(while_rotating_the_current_secret_comes_first) {
@@ -70,7 +71,8 @@ struct Sample {
   explicit Sample(const std::string& data) {
     message.subject = "p.Order.INSERT";
     message.payload =
-        R"({"event":"INSERT","entity":"Order","subject":"p.Order.INSERT","timestamp":"2024-01-15T10:30:00Z","data":)" + data + "}";
+        R"({"event":"INSERT","entity":"Order","subject":"p.Order.INSERT","timestamp":"2024-01-15T10:30:00Z","data":)" + data +
+        "}";
     view = view_event(message.payload, message.subject).value();
   }
 };
@@ -84,7 +86,8 @@ BOOST_AUTO_TEST_CASE(the_host_of_a_url_stands_fast) {
   BOOST_TEST(refusal(webhook("https://{{ host }}/x")) ==
              "o.toml:8: observers.actions.url: scheme and host of a URL stand fast; {{ comes after the / that follows them\n"
              "https://{{ host }}/x\n        ^");
-  for (const char* url : {"https://h/{{ a }}", "https://h?{{ a }}", "https://h:8443/a/{{ a }}/b?c={{ c }}#{{ d }}", "https://h/../x"})
+  for (const char* url :
+       {"https://h/{{ a }}", "https://h?{{ a }}", "https://h:8443/a/{{ a }}/b?c={{ c }}#{{ d }}", "https://h/../x"})
     BOOST_TEST(refusal(webhook(url)) == "", url);
 }
 
@@ -103,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_mistake_in_a_template_is_shown_with_a_caret_unless_it_may
   config.body_template = {"{\n\t\"to\": \"{{ customer. }}\"\n}", "o.toml:12"};
   BOOST_TEST(refusal(config) ==
              "o.toml:12: observers.actions.body_template: a name is missing after the point\n"
-             "\t\"to\": \"{{ customer. }}\"\n\t                     ^");
+             "\t\"to\": \"{{ customer. }}\"\n\t                   ^");
   config = webhook("https://h/T0KEN/{{ a");
   config.url_secret = true;
   BOOST_TEST(refusal(config).find("T0KEN") == std::string::npos);
@@ -139,11 +142,12 @@ BOOST_AUTO_TEST_CASE(a_message_to_slack_is_json_and_pings_nobody) {
   config.type = "slack";
   config.url_secret = true;
   BOOST_TEST(make_action(config, {})->preview(sample.attempt) ==
-             R"(POST hooks.example.org:443 {"text":"INSERT Order (2024-01-15T10:30:00Z)"})");
+             R"(POST hooks.example.org:443 {"text":"INSERT Order (2024-01-15T10:30:00Z)"
+})");
   config.channel = "#a\"b";
-  config.message_template = {"<!here> {{ a }}", "o:1"};
-  BOOST_TEST(make_action(config, {})->preview(sample.attempt) ==
-             R"(POST hooks.example.org:443 {"text":"<!here> &lt;!channel&gt; \"x\"\n","channel":"#a\"b"})");
+config.message_template = {"<!here> {{ a }}", "o:1"};
+BOOST_TEST(make_action(config, {})->preview(sample.attempt) ==
+           R"(POST hooks.example.org:443 {"text":"<!here> &lt;!channel&gt; \"x\"\n","channel":"#a\"b"})");
 }
 
 BOOST_AUTO_TEST_CASE(a_bad_secret_is_said_with_its_place) {
