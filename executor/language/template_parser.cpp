@@ -162,8 +162,8 @@ class Placeholder {
 };
 
 /// Says of each name whether it lands inside quotes; and throws unless the template is JSON. Inside quotes any value is
-/// text, outside it is a whole value: so one stand-in for each tells about all.
-void check_json(std::vector<Part>& parts) {
+/// text, outside it is a whole value: so one stand-in for each tells about all. `bytes`: of the template.
+void check_json(std::vector<Part>& parts, std::size_t bytes) {
   std::string document;
   std::vector<std::pair<std::size_t, const Part*>> begins;  // where in the document
   bool quoted = false, escaped = false;
@@ -196,6 +196,7 @@ void check_json(std::vector<Part>& parts) {
   std::size_t at = 0;
   for (const auto& [begin, part] : begins)
     if (begin <= offset) at = part->at + (part->from == From::text ? offset - begin : 0);
+  if (offset == document.size()) at = bytes;
   std::string what = rapidjson::GetParseError_En(reader.GetParseErrorCode());
   if (what.ends_with('.')) what.pop_back();
   if (offset < document.size() && static_cast<unsigned char>(document[offset]) < 0x20)
@@ -220,7 +221,7 @@ std::vector<Part> parse_template(std::string_view text, Template::Place place) {
     parts.push_back(Placeholder(text.substr(open + 2, close - open - 2), open + 2).part());
     at = close + 2;
   }
-  if (place == Template::Place::json) check_json(parts);
+  if (place == Template::Place::json) check_json(parts, text.size());
   if (place == Template::Place::header || place == Template::Place::url)
     for (const Part& part : parts) {
       if (part.from != From::text) continue;

@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(mistakes_are_found_when_compiling_and_say_where) {
       {"", 0, Place::json},
       {"{", 1, Place::json},
       {R"({"a": {{ a }} "b": 1})", 14, Place::json},
-      {R"({"a": "{{ a }})", 15, Place::json},
+      {R"({"a": "{{ a }})", 14, Place::json},
       {R"({{{ a }}: 1})", 2, Place::json},
       {R"([{{ a }}{{ b }}])", 11, Place::json},
       {R"([1{{ a }}])", 5, Place::json},

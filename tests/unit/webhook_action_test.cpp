@@ -2,7 +2,9 @@
 
 #include "common/errors.hpp"
 #include "executor/actions/destination.hpp"
+#include "executor/retry.hpp"
 #include "executor/signing.hpp"
+#include "executor/tally.hpp"
 
 using namespace fraiseql;
 
@@ -148,6 +150,26 @@ BOOST_AUTO_TEST_CASE(a_message_to_slack_is_json_and_pings_nobody) {
 config.message_template = {"<!here> {{ a }}", "o:1"};
 BOOST_TEST(make_action(config, {})->preview(sample.attempt) ==
            R"(POST hooks.example.org:443 {"text":"<!here> &lt;!channel&gt; \"x\"\n","channel":"#a\"b"})");
+}
+
+BOOST_AUTO_TEST_CASE(unknown_names_are_counted_and_warned_of_once) {
+  const Sample sample("{}");
+  Tally tally;
+  Try attempt = sample.attempt;
+  attempt.tally = &tally;
+  const Template text("<{{ nope }}{{ entity_id }}{{ entity }}>", Template::Place::text);
+  for (int i = 0; i < 3; ++i) BOOST_TEST(fill(text, "message_template", attempt) == "<Order>");
+  std::map<std::string, std::string> details;
+  tally.tell(details);
+  BOOST_TEST(details.at("template_unknown_names") == "6");
+  BOOST_TEST(!tally.unknown_name("ship", "nope"));
+  BOOST_TEST(tally.unknown_name("other", "nope"));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_rendered_is_not_tried_again) {
+  const Outcome outcome{Failure::unusable_template, 0, "too long", {}};
+  BOOST_TEST(!worth_retrying(outcome));
+  BOOST_TEST(label(outcome.failure) == "template");
 }
 
 BOOST_AUTO_TEST_CASE(a_bad_secret_is_said_with_its_place) {
