@@ -131,6 +131,8 @@ Outcome outcome_of(CURLcode code, const Transfer& transfer) {
   }
   outcome.failure = failure_of(code, transfer);
   outcome.why = printable(transfer.error[0] ? transfer.error : curl_easy_strerror(code));
+  // A name that has other addresses too, to which we do not connect.
+  if (!transfer.refusal.empty()) outcome.why += "; " + transfer.refusal;
   return outcome;
 }
 

@@ -6,7 +6,7 @@
 namespace fraiseql {
 namespace {
 
-constexpr std::array<std::pair<Failure, std::string_view>, 13> names{{
+constexpr std::array<std::pair<Failure, std::string_view>, 14> names{{
     {Failure::none, ""},
     {Failure::network, "network"},
     {Failure::timeout, "timeout"},
@@ -18,6 +18,7 @@ constexpr std::array<std::pair<Failure, std::string_view>, 13> names{{
     {Failure::http_410, "http_410"},
     {Failure::http_429, "http_429"},
     {Failure::http_5xx, "http_5xx"},
+    {Failure::unusable_template, "template"},
     {Failure::undecodable, "undecodable"},
     {Failure::max_deliveries, "max_deliveries"},
 }};

@@ -20,6 +20,7 @@ enum class Failure {
   http_410,
   http_429,
   http_5xx,
+  unusable_template,  ///< what a template came to cannot be used
   undecodable,
   max_deliveries,
 };

@@ -36,9 +36,15 @@ void Tally::overflow() { metrics_.count(metric::dlq_overflow); }
 void Tally::without_before() { ++without_before_; }
 void Tally::incomparable() { ++incomparable_; }
 
+bool Tally::unknown_name(const std::string& observer, std::string_view name) {
+  ++unknown_names_;
+  return warned_names_.emplace(observer, name).second;
+}
+
 void Tally::tell(std::map<std::string, std::string>& details) const {
   details["conditions_without_before"] = std::to_string(without_before_);
   details["conditions_incomparable"] = std::to_string(incomparable_);
+  details["template_unknown_names"] = std::to_string(unknown_names_);
 }
 
 void Tally::backlog(std::uint64_t messages) { metrics_.set(metric::backlog_size, static_cast<double>(messages)); }

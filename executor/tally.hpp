@@ -3,7 +3,10 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "common/status.hpp"
 #include "executor/outcome.hpp"
@@ -26,13 +29,17 @@ class Tally {
   void incomparable();    ///< a condition that orders something other than two numbers or two strings
   void backlog(std::uint64_t messages);
   void letters(std::uint64_t messages);
+  /// A name of a template that an event did not have. Whether it is this observer's first time with that name.
+  bool unknown_name(const std::string& observer, std::string_view name);
   const Metrics& metrics() const { return metrics_; }
-  /// What has no metric: adds the conditions' counts to the details of a report.
+  /// What has no metric: adds the counts of conditions and templates to the details of a report.
   void tell(std::map<std::string, std::string>& details) const;
 
  private:
   Metrics metrics_;
   std::uint64_t without_before_ = 0, incomparable_ = 0;
+  std::uint64_t unknown_names_ = 0;
+  std::set<std::pair<std::string, std::string>> warned_names_;  ///< observer and name: as many as templates have
 };
 
 }  // namespace fraiseql

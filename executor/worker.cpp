@@ -4,6 +4,7 @@
 
 #include "common/log.hpp"
 #include "executor/actions/webhook_headers.hpp"
+#include "executor/language/template.hpp"
 #include "executor/origin.hpp"
 #include "executor/retry.hpp"
 #include "executor/tally.hpp"
@@ -188,11 +189,16 @@ void Worker::start(Held& held, bool circuit_open) {
     return;
   }
   const Observers& observers = *held.observers;
-  const Try attempt{held.event, observers.at(track.observer).name, state.attempts, std::chrono::system_clock::now()};
-  held.run =
-      observers.action(track.observer, held.current.action).start(attempt, tools_.act, [this, id = held.id](Outcome outcome) {
-        tried(id, std::move(outcome));
-      });
+  const Try attempt{held.event, observers.at(track.observer).name, state.attempts, std::chrono::system_clock::now(),
+                    &tools_.tally};
+  try {
+    held.run =
+        observers.action(track.observer, held.current.action).start(attempt, tools_.act, [this, id = held.id](Outcome outcome) {
+          tried(id, std::move(outcome));
+        });
+  } catch (const Unrenderable& e) {
+    tools_.act.loop.post([this, id = held.id, why = std::string(e.what())] { tried(id, {Failure::unusable_template, 0, why, {}}); });
+  }
 }
 
 void Worker::tried(std::uint64_t id, Outcome outcome) {

@@ -15,6 +15,7 @@ class Blocking;
 class HttpClient;
 class Loop;
 class Requests;
+class Tally;
 
 /// What actions act with. Belongs to the session; everything outlives what runs.
 struct ActionTools {
@@ -30,6 +31,7 @@ struct Try {
   const std::string& observer;
   unsigned attempt;  ///< counts from 1
   std::chrono::system_clock::time_point now;
+  Tally* tally = nullptr;  ///< counts the names that templates have and the event has not; null in a dry run
 };
 
 /// A try that runs. To destroy it is to break it off: its `done` is then not called. `done` itself may destroy it.
@@ -47,7 +49,8 @@ class Action {
 
   /// Whose slots and circuit it shares, such as "example.com:443"; empty: it needs none, and is done at once.
   virtual const std::string& host() const = 0;
-  /// Starts one try. `done` is called once, from the loop, and never before this returns.
+  /// Starts one try. `done` is called once, from the loop, and never before this returns. Throws Unrenderable when a
+  /// template's text cannot be used: `done` is then not called.
   virtual std::unique_ptr<Running> start(const Try& attempt, const ActionTools& tools, Done done) const = 0;
   /// What a try would do, on one line, for a dry run. Without secrets.
   virtual std::string preview(const Try& attempt) const = 0;

@@ -8,6 +8,7 @@ namespace fraiseql {
 using ActionMaker = std::unique_ptr<const Action> (*)(const ActionConfig&, const ActionSettings&);
 
 std::unique_ptr<const Action> make_log(const ActionConfig& config, const ActionSettings& settings);
+std::unique_ptr<const Action> make_slack(const ActionConfig& config, const ActionSettings& settings);
 std::unique_ptr<const Action> make_webhook(const ActionConfig& config, const ActionSettings& settings);
 
 }  // namespace fraiseql

@@ -13,6 +13,7 @@ struct Kind {
 };
 constexpr std::array kinds{
     Kind{"log", make_log},
+    Kind{"slack", make_slack},
     Kind{"webhook", make_webhook},
 };
 

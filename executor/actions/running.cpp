@@ -1,6 +1,7 @@
 #include "executor/actions/running.hpp"
 
 #include "executor/blocking.hpp"
+#include "executor/language/template.hpp"
 #include "executor/loop.hpp"
 
 namespace fraiseql {
@@ -43,6 +44,8 @@ class Elsewhere : public Running {
       Outcome outcome;
       try {
         outcome = work();
+      } catch (const Unrenderable& e) {
+        outcome = {Failure::unusable_template, 0, e.what(), {}};
       } catch (const std::exception& e) {
         outcome = {Failure::network, 0, e.what(), {}};
       }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "executor/language/escape.hpp"
+
 namespace fraiseql {
 namespace {
 
@@ -15,25 +17,12 @@ std::string lower(std::string_view text) {
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f; }
 
-// Values of messages come from elsewhere: a control byte in one must not end the line.
-std::string line(std::string_view name, std::string_view value) {
-  static constexpr char hex[] = "0123456789ABCDEF";
-  std::string made = std::string(name) + ": ";
-  for (const char c : value) {
-    if (is_control(c)) {
-      made += '%';
-      made += hex[static_cast<unsigned char>(c) >> 4];
-      made += hex[static_cast<unsigned char>(c) & 15];
-    } else {
-      made += c;
-    }
-  }
-  return made;
-}
+std::string line(std::string_view name, std::string_view value) { return header_line(name, value); }
 
-bool is_ours(const std::string& lower_name) {
+bool ours(const std::string& lower_name) {
   // The last ones belong to the framing of the request: overridden, they would smuggle.
-  static constexpr std::array<std::string_view, 11> names{"webhook-id",
+  static constexpr std::array<std::string_view, 12> names{"host",
+                                                          "webhook-id",
                                                           "webhook-timestamp",
                                                           "webhook-signature",
                                                           "x-fraiseql-signature-256",
@@ -55,21 +44,26 @@ std::string event_id(const StoredMessage& message) {
   return "seq-" + std::to_string(message.stream_seq) + "-" + std::to_string(message.stored_at_ns);
 }
 
-std::vector<std::string> webhook_headers(const ActionConfig& action, const std::string& observer, const StoredMessage& message,
-                                         unsigned attempt, std::chrono::system_clock::time_point now) {
+std::string header_line(std::string_view name, std::string_view value) {
+  std::string made(name);
+  // One that is blank is written with a semicolon, or libcurl takes it for a removal.
+  if (value.find_first_not_of(' ') == value.npos) return made + ";";
+  made += ": ";
+  // Values of messages come from elsewhere: a control byte in one must not end the line.
+  escape::line(made, value);
+  return made;
+}
+
+bool is_ours(std::string_view name) { return ours(lower(name)); }
+
+std::vector<std::string> webhook_headers(const std::string& observer, const StoredMessage& message, unsigned attempt,
+                                         std::int64_t unix_seconds) {
   std::vector<std::string> headers;
-  headers.push_back("Content-Type: application/json");
   headers.push_back(line("webhook-id", event_id(message)));
-  headers.push_back(line("webhook-timestamp",
-                         std::to_string(std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count())));
+  headers.push_back(line("webhook-timestamp", std::to_string(unix_seconds)));
   if (const auto pk = message.header("Fraiseql-Pk"); !pk.empty()) headers.push_back(line("Fraiseql-Pk", pk));
   headers.push_back(line("Fraiseql-Observer", observer));
   headers.push_back(line("Fraiseql-Attempt", std::to_string(attempt)));
-  for (const auto& [name, value] : action.headers) {
-    if (is_ours(lower(name))) continue;
-    // A header with an empty value is written with a semicolon, or libcurl takes it for a removal.
-    headers.push_back(value.text.empty() ? name + ";" : line(name, value.text));
-  }
   return headers;
 }
 

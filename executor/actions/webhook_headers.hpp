@@ -1,11 +1,10 @@
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "common/config.hpp"
 #include "executor/delivery.hpp"
 
 namespace fraiseql {
@@ -14,10 +13,15 @@ namespace fraiseql {
 /// place and time it has in the stream.
 std::string event_id(const StoredMessage& message);
 
-/// The header lines of one try of a webhook: ours, then those of the user that do not override ours. Pure.
-/// `attempt` counts from 1.
-std::vector<std::string> webhook_headers(const ActionConfig& action, const std::string& observer, const StoredMessage& message,
-                                         unsigned attempt, std::chrono::system_clock::time_point now);
+/// Our own header lines of one try of a webhook, Content-Type and signatures apart. Pure. `attempt` counts from 1.
+std::vector<std::string> webhook_headers(const std::string& observer, const StoredMessage& message, unsigned attempt,
+                                         std::int64_t unix_seconds);
+
+/// A header as libcurl takes it, blank values too; control bytes of the value percent-encoded.
+std::string header_line(std::string_view name, std::string_view value);
+
+/// Whether a header, in any case, is one that users cannot set: ours, or one that belongs to the framing of the request.
+bool is_ours(std::string_view name);
 
 /// What is wrong with a header that a user wrote; empty when nothing is. A line break in it would be a header of its own.
 std::string header_mistake(std::string_view name, std::string_view value);

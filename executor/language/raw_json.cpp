@@ -286,6 +286,15 @@ Text text(std::string_view value) {
   return {value, value.find('\\') != value.npos};
 }
 
+void append(std::string& to, Text text) {
+  if (!text.escaped) {
+    to += text.bytes;
+    return;
+  }
+  Bytes bytes(text);
+  for (int byte = bytes.next(); byte >= 0; byte = bytes.next()) to += static_cast<char>(byte);
+}
+
 std::strong_ordering compare(Text one, Text other) {
   if (!one.escaped && !other.escaped) return one.bytes.compare(other.bytes) <=> 0;
   Bytes a(one), b(other);

@@ -40,6 +40,8 @@ struct Text {
 };
 /// Of a raw value of kind `text`.
 Text text(std::string_view value);
+/// Appends what a text says, escapes undone. Half a surrogate pair becomes three bytes that are not UTF-8.
+void append(std::string& to, Text text);
 /// Order by the bytes of the texts in UTF-8 (which is that of the code points), escapes undone.
 std::strong_ordering compare(Text one, Text other);
 

@@ -69,6 +69,7 @@ struct WebhookReceiver::Impl {
     Request request;
     request.method = info->request_method;
     request.path = info->local_uri;
+    if (info->query_string) request.query = info->query_string;
     request.at = std::chrono::steady_clock::now();
     for (int i = 0; i < info->num_headers; ++i) request.headers[lower(info->http_headers[i].name)] = info->http_headers[i].value;
     char buffer[16384];
@@ -116,7 +117,7 @@ struct WebhookReceiver::Impl {
 
 WebhookReceiver::WebhookReceiver() : impl_(std::make_unique<Impl>()) {
   const char* options[] = {
-      "listening_ports", "127.0.0.1:0", "num_threads", "80",   "enable_keep_alive", "yes", "keep_alive_timeout_ms",
+      "decode_url", "no", "listening_ports", "127.0.0.1:0", "num_threads", "80",   "enable_keep_alive", "yes", "keep_alive_timeout_ms",
       "60000",           "tcp_nodelay", "1",           nullptr};
   mg_callbacks callbacks{};
   impl_->context = mg_start(&callbacks, nullptr, options);

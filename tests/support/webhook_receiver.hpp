@@ -15,6 +15,7 @@ class WebhookReceiver {
  public:
   struct Request {
     std::string method, path, body;
+    std::string query;                           ///< behind the ?; this and the path as they came, percent-encoded
     std::map<std::string, std::string> headers;  ///< names in lower case
     std::chrono::steady_clock::time_point at;
   };

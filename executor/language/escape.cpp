@@ -1,0 +1,91 @@
+#include "executor/language/escape.hpp"
+
+#include <algorithm>
+
+namespace fraiseql::escape {
+namespace {
+
+void percent(std::string& to, unsigned char byte) {
+  static constexpr char hex[] = "0123456789ABCDEF";
+  to += '%';
+  to += hex[byte >> 4];
+  to += hex[byte & 15];
+}
+
+// Bytes of the UTF-8 character at the beginning, 0 when there is none (overlong forms and surrogates included).
+std::size_t character(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t size = first < 0xc2 || first > 0xf4 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  if (size == 0 || size > text.size()) return 0;
+  for (std::size_t i = 1; i < size; ++i)
+    if ((byte(i) & 0xc0u) != 0x80) return 0;
+  const unsigned second = byte(1);
+  const bool wrong = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+                     (first == 0xf4 && second > 0x8f);
+  return wrong ? 0 : size;
+}
+
+}  // namespace
+
+void utf8(std::string& to, std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t size = character(text);
+    to += size == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, size);
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+}
+
+void json_text(std::string& to, std::string_view text) {
+  static constexpr char hex[] = "0123456789abcdef";
+  static constexpr std::string_view plain = "\"\\\b\f\n\r\t", names = "\"\\bfnrt";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && c != '"' && c != '\\') {
+      to += c;
+    } else if (const auto place = plain.find(c); place != plain.npos) {
+      to += '\\';
+      to += names[place];
+    } else {
+      to += "\\u00";
+      to += hex[byte >> 4];
+      to += hex[byte & 15];
+    }
+  }
+}
+
+void url(std::string& to, std::string_view text) {
+  static constexpr std::string_view others = "-._~";
+  for (const char c : text) {
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || others.find(c) != others.npos)
+      to += c;
+    else
+      percent(to, static_cast<unsigned char>(c));
+  }
+}
+
+void line(std::string& to, std::string_view text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f)
+      percent(to, byte);
+    else
+      to += c;
+  }
+}
+
+void chat(std::string& to, std::string_view text) {
+  for (const char c : text) {
+    if (c == '&')
+      to += "&amp;";
+    else if (c == '<')
+      to += "&lt;";
+    else if (c == '>')
+      to += "&gt;";
+    else
+      to += c;
+  }
+}
+
+}  // namespace fraiseql::escape
