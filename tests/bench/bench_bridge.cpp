@@ -26,6 +26,7 @@
 #include "common/nats/link.hpp"
 #include "common/nats/streams.hpp"
 #include "common/postgres.hpp"
+#include "tests/support/programs.hpp"
 #include "tests/support/servers.hpp"
 #include "tests/support/stream_reader.hpp"
 

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "tests/support/pipeline_fixture.hpp"
+#include "tests/support/programs.hpp"
 
 using namespace fraiseql::test;
 using namespace std::chrono_literals;

@@ -6,6 +6,7 @@
 
 #include "tests/support/bridge_fixture.hpp"
 #include "tests/support/http.hpp"
+#include "tests/support/programs.hpp"
 
 using namespace fraiseql::test;
 using namespace std::chrono_literals;

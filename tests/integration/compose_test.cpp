@@ -13,6 +13,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "tests/support/programs.hpp"
 #include "tests/support/servers.hpp"
 
 using namespace fraiseql::test;

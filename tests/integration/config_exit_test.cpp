@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "tests/support/child.hpp"
+#include "tests/support/programs.hpp"
 
 using namespace fraiseql::test;
 

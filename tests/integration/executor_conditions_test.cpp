@@ -4,6 +4,7 @@
 
 #include "tests/support/executor_fixture.hpp"
 #include "tests/support/http.hpp"
+#include "tests/support/programs.hpp"
 
 using namespace fraiseql;
 using namespace fraiseql::test;

@@ -3,6 +3,7 @@
 #include <regex>
 
 #include "tests/support/executor_fixture.hpp"
+#include "tests/support/programs.hpp"
 
 using namespace fraiseql;
 using namespace fraiseql::test;
@@ -21,7 +22,7 @@ Child start_with(ExecutorFixture& fixture, const std::map<std::string, std::stri
 /// Runs the receiver's code of the users' page on a request; "True True" when both of its checks pass.
 std::string verdict(const TempDir& directory, const WebhookReceiver::Request& request, const std::vector<std::string>& secrets,
                     const std::string& body) {
-  const std::string page = read_file(SOURCE_DIR "/docs/templates.md");
+  const std::string page = read_file(std::string(SOURCE_DIR) + "/docs/templates.md");
   const auto begin = page.find("```python\n") + 10;
   std::string code = page.substr(begin, page.find("```", begin) - begin) + "\nimport sys\nheaders = {}\n";
   for (const char* name : {"webhook-id", "webhook-timestamp", "webhook-signature", "x-fraiseql-signature-256"})

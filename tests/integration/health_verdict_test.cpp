@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/support/pipeline_fixture.hpp"
+#include "tests/support/programs.hpp"
 
 using namespace fraiseql::test;
 using namespace std::chrono_literals;

@@ -17,6 +17,7 @@
 #include "common/status_sender.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/http.hpp"
+#include "tests/support/programs.hpp"
 
 using namespace fraiseql;
 using namespace fraiseql::test;

@@ -6,6 +6,7 @@
 
 #include "common/change_log.hpp"
 #include "common/errors.hpp"
+#include "tests/support/programs.hpp"
 #include "tests/support/servers.hpp"
 
 using namespace fraiseql;

@@ -11,6 +11,7 @@
 
 #include "tests/support/child.hpp"
 #include "tests/support/http.hpp"
+#include "tests/support/programs.hpp"
 
 using namespace fraiseql::test;
 using namespace std::chrono_literals;

@@ -1,4 +1,5 @@
 #include "tests/support/bridge_fixture.hpp"
+#include "tests/support/programs.hpp"
 
 #include <ostream>
 #include <set>

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "common/config.hpp"
+#include "tests/support/programs.hpp"
 
 namespace fraiseql::test {
 namespace {

@@ -1,3 +1,4 @@
+#include "tests/support/programs.hpp"
 #include "tests/support/servers.hpp"
 
 #include <signal.h>

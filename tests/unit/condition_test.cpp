@@ -12,6 +12,7 @@
 #include "executor/language/mistake.hpp"
 #include "executor/observers.hpp"
 #include "executor/tally.hpp"
+#include "tests/support/programs.hpp"
 
 using namespace fraiseql;
 namespace data = boost::unit_test::data;
@@ -19,7 +20,7 @@ namespace data = boost::unit_test::data;
 namespace {
 
 std::string text_of(const std::string& path) {
-  std::ifstream file(SOURCE_DIR "/" + path);
+  std::ifstream file(std::string(fraiseql::test::SOURCE_DIR) + "/" + path);
   BOOST_REQUIRE(file.good());
   std::stringstream text;
   text << file.rdbuf();

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tests/support/child.hpp"
+#include "tests/support/programs.hpp"
 #include "tests/unit/config_support.hpp"
 
 using namespace fraiseql;
@@ -14,7 +15,7 @@ using namespace fraiseql::test;
 namespace {
 
 std::string file_of(const std::string& name) {
-  std::ifstream file(SOURCE_DIR "/tests/data/examples/" + name, std::ios::binary);
+  std::ifstream file(std::string(SOURCE_DIR) + "/tests/data/examples/" + name, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
   BOOST_REQUIRE(!text.str().empty());

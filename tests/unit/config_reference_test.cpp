@@ -5,11 +5,12 @@
 #include <sstream>
 
 #include "common/config.hpp"
+#include "tests/support/programs.hpp"
 
 BOOST_AUTO_TEST_SUITE(config_reference)
 
 BOOST_AUTO_TEST_CASE(the_page_of_all_keys_is_the_table_of_keys) {
-  const std::string path = SOURCE_DIR "/docs/configuration.md";
+  const std::string path = std::string(fraiseql::test::SOURCE_DIR) + "/docs/configuration.md";
   // WRITE_REFERENCE=1 unit_tests --run_test=config_reference: after a change of the table.
   if (std::getenv("WRITE_REFERENCE")) std::ofstream(path, std::ios::binary) << fraiseql::reference_markdown();
   std::ifstream file(path, std::ios::binary);

@@ -6,6 +6,7 @@
 #include <ostream>
 #include <sstream>
 
+#include "tests/support/programs.hpp"
 #include "tests/unit/config_support.hpp"
 
 using namespace fraiseql;
@@ -148,7 +149,7 @@ BOOST_AUTO_TEST_CASE(secrets_are_never_in_a_message) {
 }
 
 BOOST_AUTO_TEST_CASE(every_example_in_the_page_of_actions_loads) {
-  std::ifstream file(SOURCE_DIR "/docs/actions.md", std::ios::binary);
+  std::ifstream file(std::string(SOURCE_DIR) + "/docs/actions.md", std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
   const std::string page = text.str();

@@ -10,6 +10,7 @@
 #include "executor/language/mistake.hpp"
 #include "executor/language/template.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/programs.hpp"
 
 using namespace fraiseql;
 using Place = Template::Place;
@@ -66,7 +67,7 @@ std::size_t mistake_at(const std::string& text, Place place = Place::text, std::
 BOOST_AUTO_TEST_SUITE(templates)
 
 BOOST_AUTO_TEST_CASE(every_example_of_the_users_page_is_true) {
-  const std::string page = test::read_file(SOURCE_DIR "/docs/templates.md");
+  const std::string page = test::read_file(std::string(fraiseql::test::SOURCE_DIR) + "/docs/templates.md");
   std::smatch found;
   BOOST_REQUIRE(std::regex_search(page, found, std::regex("```json\n(.*)\n```")));
   const Sample sample(found[1]);

@@ -144,12 +144,11 @@ BOOST_AUTO_TEST_CASE(a_message_to_slack_is_json_and_pings_nobody) {
   config.type = "slack";
   config.url_secret = true;
   BOOST_TEST(make_action(config, {})->preview(sample.attempt) ==
-             R"(POST hooks.example.org:443 {"text":"INSERT Order (2024-01-15T10:30:00Z)"
-})");
+             R"x(POST hooks.example.org:443 {"text":"INSERT Order (2024-01-15T10:30:00Z)"})x");
   config.channel = "#a\"b";
-config.message_template = {"<!here> {{ a }}", "o:1"};
-BOOST_TEST(make_action(config, {})->preview(sample.attempt) ==
-           R"(POST hooks.example.org:443 {"text":"<!here> &lt;!channel&gt; \"x\"\n","channel":"#a\"b"})");
+  config.message_template = {"<!here> {{ a }}", "o:1"};
+  BOOST_TEST(make_action(config, {})->preview(sample.attempt) ==
+             R"(POST hooks.example.org:443 {"text":"<!here> &lt;!channel&gt; \"x\"\n","channel":"#a\"b"})");
 }
 
 BOOST_AUTO_TEST_CASE(unknown_names_are_counted_and_warned_of_once) {
