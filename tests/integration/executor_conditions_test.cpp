@@ -1,5 +1,7 @@
 // Conditions in real executors: which webhook is sent, what is counted, and how a mistake ends the start.
 #define BOOST_TEST_MODULE executor_conditions
+#include <signal.h>
+
 #include <boost/test/unit_test.hpp>
 
 #include "tests/support/executor_fixture.hpp"
