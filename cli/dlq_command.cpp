@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
-#include <limits>
 #include <memory>
 
 #include "cli/dlq.hpp"
@@ -19,6 +18,12 @@ struct Told {
 std::string after_complaint(const std::string& text) {
   nats::LetterFilter unused;
   return read_after(text, unused);
+}
+
+// Before it is converted: strtoull takes -1 for the largest number.
+std::string number_complaint(const std::string& text) {
+  const bool digits = !text.empty() && text.size() < 20 && text.find_first_not_of("0123456789") == text.npos;
+  return digits && text.find_first_not_of('0') != text.npos ? "" : text + ": not the number of a letter";
 }
 
 void add_filters(CLI::App& app, Told& told, bool limit) {
@@ -41,7 +46,7 @@ CLI::Option* add_numbers(CLI::App& app, Told& told, int most) {
   return app.add_option("number", told.options.numbers, "numbers of letters, as list shows them")
       ->type_name("NUMBER")
       ->expected(1, most)
-      ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()));
+      ->check(number_complaint);
 }
 
 void add_pace(CLI::App& app, Told& told) {
