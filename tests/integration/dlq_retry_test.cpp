@@ -202,7 +202,7 @@ BOOST_FIXTURE_TEST_CASE(a_stop_lets_the_one_in_hand_end_and_keeps_the_others, Re
 BOOST_FIXTURE_TEST_CASE(a_letter_too_small_for_its_event_is_retried_from_the_stream, Retry) {
   receiver.answer("/", {{422}, {200}});
   config.observers = observer("ship", {"/"});
-  publish({.data = "\"" + std::string(1'048'000, 'x') + "\""});
+  publish({.data = "\"" + std::string(1'048'150, 'x') + "\""});
   work(1);
   BOOST_REQUIRE(letters().at(0).payload.empty());
   const auto finished = dlq({"retry", "1"});

@@ -241,7 +241,7 @@ BOOST_FIXTURE_TEST_CASE(each_kind_of_failure_has_its_exit_code, Dlq) {
   }
   TempDir directory;
   const std::string away =
-      directory.file("away.toml", "[transport.nats]\nurl = \"nats://127.0.0.1:" + std::to_string(free_port()) + "\"\n");
+      directory.file("away.toml", "[transport]\ntransport = \"nats\"\n[transport.nats]\nurl = \"nats://127.0.0.1:" + std::to_string(free_port()) + "\"\n");
   BOOST_TEST(run({FRAISEQL_COMMAND, "dlq", "list", "--config", away}).status == EX_UNAVAILABLE);
   const std::string wrong = directory.file("wrong.toml", "[transport.nats]\nurl = 1\n");
   BOOST_TEST(run({FRAISEQL_COMMAND, "dlq", "stats", "--config", wrong}).status == EX_CONFIG);
