@@ -3,6 +3,7 @@
 #include "bridge/check.hpp"
 #include "bridge/memory.hpp"
 #include "bridge/publish_stats.hpp"
+#include "bridge/republish.hpp"
 #include "bridge/session.hpp"
 #include "common/config.hpp"
 #include "common/errors.hpp"
@@ -18,10 +19,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-int run_bridge(const CommandLine& line, StopSignal& stop) {
+int run_bridge(const CommandLine& line, const RetryRequest& retry, StopSignal& stop) {
   const Settings settings = load(line.sources);
   const BridgeConfig config = bridge_config(settings);
   if (line.check) return check_bridge(config);
+  if (retry.wanted()) return republish_letters(config, retry, stop);
   log_startup(settings);
   keep_freed_memory();
 
@@ -53,6 +55,7 @@ int run_bridge(const CommandLine& line, StopSignal& stop) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  RetryRequest retry;
   return run_program({"pg2nats-bridge", "Publishes every committed change of the change log to NATS JetStream, in order, once.", for_bridge}, argc, argv,
-                     run_bridge);
+                     [&](const CommandLine& line, StopSignal& stop) { return run_bridge(line, retry, stop); }, retry_options(retry));
 }

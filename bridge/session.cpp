@@ -225,7 +225,7 @@ void BridgeSession::send(std::uint64_t number, bool last) {
 void BridgeSession::send_letter(std::uint64_t number, const Unpublishable& why) {
   if (!letters_ready_) {
     // Executors make this stream; a bridge on a node of its own may need it first.
-    nats::ensure_stream(*link_, config_.nats.stream_name + "_dlq", nats::dlq_stream(config_.nats), config_.nats.manage);
+    nats::ensure_dlq_stream(*link_, config_.nats);
     letters_ready_ = true;
   }
   Window::Item& item = *window_->item(number);

@@ -20,7 +20,7 @@ std::filesystem::path sibling(const std::string& program) {
   return path;
 }
 
-pid_t spawn(std::vector<std::string> command, int output) {
+pid_t spawn(std::vector<std::string> command, int output, int input) {
   std::vector<char*> argv;
   for (std::string& word : command) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -36,7 +36,7 @@ pid_t spawn(std::vector<std::string> command, int output) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
-  const int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int in = input >= 0 ? input : open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (in >= 0) dup2(in, STDIN_FILENO);
   if (output >= 0) {
     dup2(output, STDOUT_FILENO);

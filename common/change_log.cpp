@@ -256,6 +256,18 @@ Page ChangeLog::page_after(const Place& place, int max_rows, std::size_t max_byt
   });
 }
 
+Page ChangeLog::row_of(std::int64_t pk, std::size_t max_data_bytes) {
+  return translated("read a row of the change log", [&] {
+    const Rows now = postgres_.exec("SELECT pg_current_snapshot()::text");
+    // A window that holds nothing else. Another one is opened for whoever reads pages next.
+    window_ = Window{nothing_seen, std::string(now.text(0, 0)), -no_pk, pk, ""};
+    const Place before{window_.snapshot, window_.window_snapshot, pk - 1};
+    Page page = page_of_window(before, 1, std::numeric_limits<int>::max(), max_data_bytes);
+    window_ = {};
+    return page;
+  });
+}
+
 Page ChangeLog::page_of_window(const Place& place, int max_rows, std::size_t max_bytes, std::size_t max_data_bytes) {
   Place from = place;
   if (from.window_snapshot.empty() || from.window_snapshot != window_.window_snapshot || from.snapshot != window_.snapshot) {

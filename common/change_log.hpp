@@ -79,6 +79,9 @@ class ChangeLog {
   /// data is above `max_data_bytes` come without it. One statement per page inside a window.
   Page page_after(const Place& place, int max_rows, std::size_t max_bytes, std::size_t max_data_bytes);
 
+  /// The one row of that pk, whoever has read it before; no rows: there is none. As page_after otherwise.
+  Page row_of(std::int64_t pk, std::size_t max_data_bytes);
+
   void listen(const std::string& channel);
   /// Until a notification (true), `other_fd` is readable or the time is over (false). Keeps the session alive meanwhile.
   bool wait(std::chrono::milliseconds limit, int other_fd = -1);

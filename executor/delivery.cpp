@@ -108,12 +108,14 @@ Stored parse_stored(std::string_view json) {
   Stored stored;
   rapidjson::Document document;
   document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
-  if (document.HasParseError() || !document.IsObject()) return {0, 500, 0, "an answer that is not a JSON object"};
+  if (document.HasParseError() || !document.IsObject()) return {0, 500, 0, "an answer that is not a JSON object", false};
   const auto number = [](const rapidjson::Value& object, const char* name) -> std::uint64_t {
     const auto found = object.FindMember(name);
     return found != object.MemberEnd() && found->value.IsUint64() ? found->value.GetUint64() : 0;
   };
   stored.seq = number(document, "seq");
+  const auto duplicate = document.FindMember("duplicate");
+  stored.duplicate = duplicate != document.MemberEnd() && duplicate->value.IsBool() && duplicate->value.GetBool();
   const auto error = document.FindMember("error");
   if (error == document.MemberEnd() || !error->value.IsObject()) return stored;
   stored.code = static_cast<int>(number(error->value, "code"));

@@ -51,6 +51,7 @@ struct Stored {
   int code = 0;           ///< HTTP-like; 0: no error
   int err_code = 0;       ///< JetStream's own
   std::string description;
+  bool duplicate = false;  ///< its id was known: it is what was stored at `seq` before
 };
 Stored parse_stored(std::string_view json);
 

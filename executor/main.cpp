@@ -10,6 +10,7 @@
 #include "executor/address.hpp"
 #include "executor/jetstream/session.hpp"
 #include "executor/observer_file.hpp"
+#include "executor/retry_letters.hpp"
 #include "executor/tally.hpp"
 
 using namespace fraiseql;
@@ -17,7 +18,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-int run_executor(const CommandLine& line, StopSignal& stop) {
+int run_executor(const CommandLine& line, const RetryRequest& retry, StopSignal& stop) {
   ObserverFile observers(line.sources);
   const ExecutorConfig& config = observers.config();
   if (config.transport != Transport::nats)
@@ -25,6 +26,7 @@ int run_executor(const CommandLine& line, StopSignal& stop) {
                       observers.settings().transport() + ": not supported yet");
   const AddressPolicy addresses(config.allow_networks);
   if (line.check) return check_needs(config) ? EX_OK : 1;
+  if (retry.wanted()) return retry_dead_letters(config, *observers.current(), addresses, retry, stop);
   log_startup(observers.settings());
   if (observers.current()->all().empty()) log::warn("there are no [[observers]]: every event is acknowledged without any action");
 
@@ -56,7 +58,9 @@ int run_executor(const CommandLine& line, StopSignal& stop) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  RetryRequest retry;
   return run_program({"executor", "Takes events from JetStream, runs the actions of the observers that match, and settles them.",
                       for_executor, true},
-                     argc, argv, run_executor);
+                     argc, argv, [&](const CommandLine& line, StopSignal& stop) { return run_executor(line, retry, stop); },
+                     retry_options(retry));
 }

@@ -222,4 +222,30 @@ std::vector<Member> dlq_stream(const NatsConfig& config) {
           {"num_replicas", std::to_string(config.replicas), free}};
 }
 
+std::optional<std::string> dlq_cap_refused(const StreamInfo& present, const NatsConfig& config) {
+  const auto cap = config.max_dlq_size;
+  if (!cap || present.max_msgs == *cap || present.messages <= static_cast<std::uint64_t>(*cap)) return std::nullopt;
+  return "stream " + config.stream_name + "_dlq: observers.max_dlq_size = " + std::to_string(*cap) + " is not applied, for it holds " +
+         std::to_string(present.messages) + " letters; its cap stays " +
+         (present.max_msgs > 0 ? std::to_string(present.max_msgs) : std::string("unlimited")) +
+         ": retry or remove letters (fraiseql dlq) and restart, or configure more";
+}
+
+// Told of a cap below what it holds, 2.9 throws the oldest away at once, although it discards new ones otherwise; 2.15 keeps them.
+StreamInfo ensure_dlq_stream(const Link& link, const NatsConfig& config) {
+  const std::string name = config.stream_name + "_dlq";
+  std::vector<Member> wanted = dlq_stream(config);
+  const auto present = stream_info(link, name);
+  const auto refused = present ? dlq_cap_refused(*present, config) : std::nullopt;
+  if (refused)
+    for (Member& member : wanted)
+      if (member.name == "max_msgs") member.json = std::to_string(present->max_msgs);
+  StreamInfo info = ensure_stream(link, name, wanted, config.manage);
+  if (refused) {
+    log::error("stream differs from the configuration", {{"what", *refused}});
+    info.drift.push_back(*refused);
+  }
+  return info;
+}
+
 }  // namespace fraiseql::nats

@@ -54,6 +54,11 @@ StreamInfo ensure_event_stream(const Link& link, const NatsConfig& config);
 
 /// The wanted members of the dead letter stream: file, discard new, no age, `max_dlq_size` messages, 24 h duplicate window.
 std::vector<Member> dlq_stream(const NatsConfig& config);
+/// The same for ensure_stream, except that a cap below what the stream holds is not applied, but told as drift: no letter goes
+/// because a number was changed.
+StreamInfo ensure_dlq_stream(const Link& link, const NatsConfig& config);
+/// Why the configured cap is not applied to this dead letter stream; nullopt: it is, or may be.
+std::optional<std::string> dlq_cap_refused(const StreamInfo& present, const NatsConfig& config);
 
 /// Text as a JSON string, quotes included. Pure.
 std::string json_quoted(std::string_view text);

@@ -98,7 +98,7 @@ std::vector<std::string> Broker::ensure_own() {
     const auto there = nats::ensure_stream(link_, name, wanted, config_.manage);
     drift.insert(drift.end(), there.drift.begin(), there.drift.end());
   };
-  ensure(letters_stream(config_), nats::dlq_stream(config_));
+  drift = nats::ensure_dlq_stream(link_, config_).drift;
   ensure("KV_" + bucket(config_), bucket_stream(config_));
   ensure(advisories_stream(config_), advisory_stream(config_));
   const std::string& name = config_.consumer_name;
@@ -301,10 +301,13 @@ std::vector<std::string> Broker::complaints() {
   for (const auto& [name, wanted] :
        {std::pair{letters_stream(config_), nats::dlq_stream(config_)}, std::pair{"KV_" + bucket(config_), bucket_stream(config_)},
         std::pair{advisories_stream(config_), advisory_stream(config_)}}) {
-    if (!nats::stream_info(link_, name)) {
+    const auto present = nats::stream_info(link_, name);
+    if (!present) {
       if (!made_by_us.empty()) found.push_back("stream " + name + " does not exist," + made_by_us);
       continue;
     }
+    if (name == letters_stream(config_))
+      if (const auto refused = nats::dlq_cap_refused(*present, config_)) found.push_back(*refused);
     if (config_.manage) continue;  // the executor would mend it
     const auto there = nats::ensure_stream(link_, name, wanted, false);
     found.insert(found.end(), there.drift.begin(), there.drift.end());

@@ -10,6 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr int store_failed = 10077;
+constexpr int message_not_found = 10037;
 }
 
 JetStreamDeadLetters::JetStreamDeadLetters(Loop& loop, Requests& requests, Tally& tally, const NatsConfig& config,
@@ -51,7 +52,33 @@ void JetStreamDeadLetters::answered(std::uint64_t number, const Requests::Reply&
     return again(number, answer.description);
   } else if (answer.seq == 0) {
     return again(number, "the server has the letter in hand already");
+  } else if (answer.duplicate && !found->second.repeated) {
+    return look_for_the_first(number, answer.seq);
   }
+  stored(number);
+}
+
+// The letter of an earlier failure of the same action. The server knows its id for a day, also when it has been retried or
+// removed since: then this failure would leave no trace.
+void JetStreamDeadLetters::look_for_the_first(std::uint64_t number, std::uint64_t seq) {
+  requests_.send("$JS.API.STREAM.MSG.GET." + config_.stream_name + "_dlq", {}, "{\"seq\":" + std::to_string(seq) + "}", 5s,
+                 [this, number, seq](const Requests::Reply& reply) {
+                   const auto found = waiting_.find(number);
+                   if (found == waiting_.end()) return;
+                   const Stored there = reply.kind == Requests::Reply::Kind::answer ? parse_stored(reply.data) : Stored{0, 503, 0, "no answer", false};
+                   if (there.code == 0) return stored(number);
+                   if (there.err_code != message_not_found) {
+                     again(number, "the letter it repeats: " + there.description);
+                     found->second.repeated = false;
+                     return;
+                   }
+                   found->second.letter.headers.front().second += ":after-" + std::to_string(seq);
+                   send(number);
+                 });
+}
+
+void JetStreamDeadLetters::stored(std::uint64_t number) {
+  const auto found = waiting_.find(number);
   Waiting done = std::move(found->second);
   waiting_.erase(found);
   if (done.overdue) --overdue_;
@@ -64,6 +91,7 @@ void JetStreamDeadLetters::answered(std::uint64_t number, const Requests::Reply&
 
 void JetStreamDeadLetters::again(std::uint64_t number, const std::string& why) {
   Waiting& waiting = waiting_.at(number);
+  waiting.repeated = true;
   if (!waiting.overdue) {
     waiting.overdue = true;
     if (++overdue_ == 1) log::error("a dead letter cannot be written; nothing new is taken until it can", {{"why", why}});

@@ -33,9 +33,12 @@ class JetStreamDeadLetters : public DeadLetters {
     Letter letter;
     std::function<void()> stored;
     bool overdue = false;
+    bool repeated = false;  ///< sent more than once
   };
   void send(std::uint64_t number);
   void answered(std::uint64_t number, const Requests::Reply& reply);
+  void look_for_the_first(std::uint64_t number, std::uint64_t seq);
+  void stored(std::uint64_t number);
   void again(std::uint64_t number, const std::string& why);
 
   Loop& loop_;

@@ -19,7 +19,7 @@ void JetStreamProgress::load(const std::string& event_id, std::function<void(std
   requests_.send(
       "$JS.API.STREAM.MSG.GET.KV_" + bucket_, {}, "{\"last_by_subj\":\"" + subject(event_id) + "\"}", 5s,
       [this, loaded = std::move(loaded)](const Requests::Reply& reply) {
-        const Stored error = reply.kind == Requests::Reply::Kind::answer ? parse_stored(reply.data) : Stored{0, 503, 0, ""};
+        const Stored error = reply.kind == Requests::Reply::Kind::answer ? parse_stored(reply.data) : Stored{0, 503, 0, "", false};
         if (error.err_code == stream_not_found) missing_();
         if (error.err_code == message_not_found || error.err_code == stream_not_found) return loaded("");
         if (error.code != 0) return loaded(std::nullopt);

@@ -1,8 +1,10 @@
 #define BOOST_TEST_MODULE executor_letters
+#include <rapidjson/document.h>
 #include <signal.h>
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <map>
 #include <set>
 
 #include "tests/support/executor_fixture.hpp"
@@ -182,4 +184,75 @@ BOOST_FIXTURE_TEST_CASE(dead_letter_subjects_of_another_stream_are_refused_with_
   BOOST_TEST(finished.status == 78);
   BOOST_TEST(finished.err.find(stream + "_dlq") != std::string::npos);
   BOOST_TEST(finished.err.find(stream + "_other") != std::string::npos);
+}
+
+BOOST_FIXTURE_TEST_CASE(another_cap_is_applied_to_the_stream_that_is_there_unless_letters_would_be_over_it, ExecutorFixture) {
+  receiver.answer("/", {{404}});
+  config.observers = webhook("hook", receiver.url("/"));
+  const auto cap = [&] {
+    rapidjson::Document info;
+    info.Parse(api("STREAM.INFO." + stream + "_dlq").json.c_str());
+    return info["config"]["max_msgs"].GetInt64();
+  };
+  // Until the executor has done its part: the cap is there, or it has said why not.
+  const auto with_cap = [&](const std::string& wanted, std::int64_t then, const std::string& said = "") {
+    config.max_dlq_size = wanted;
+    Child executor = start();
+    BOOST_TEST(eventually([&] {
+      return settled(4) && !api("STREAM.INFO." + stream + "_dlq").failed() && cap() == then && executor.err().find(said) != std::string::npos;
+    }), wanted);
+    executor.kill();
+    BOOST_TEST(cap() == then);
+    BOOST_TEST(letters().size() == 4u);
+  };
+  for (int i = 0; i < 4; ++i) publish();
+  with_cap("10", 10);
+  with_cap("20", 20);
+  with_cap("4", 4);
+  with_cap("3", 4, "observers.max_dlq_size = 3 is not applied, for it holds 4 letters; its cap stays 4");
+  auto check = command();
+  check.push_back("--check");
+  const auto checked = run(check, {}, 30s);
+  BOOST_TEST(checked.status == 1);
+  BOOST_TEST(checked.out.find("is not applied, for it holds 4 letters") != std::string::npos, checked.out);
+  with_cap("", -1);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_message_over_the_cap_is_acknowledged_and_its_letter_counted, ExecutorFixture) {
+  receiver.answer("/", {{404}});
+  config.max_dlq_size = "1";
+  config.observers = webhook("hook", receiver.url("/"));
+  for (int i = 0; i < 5; ++i) publish();
+  Child executor = start();
+  BOOST_REQUIRE(eventually([&] { return settled(5); }));
+  BOOST_TEST(letters().size() == 1u);
+  const auto lines = [&] {
+    std::size_t count = 0;
+    const std::string err = executor.err();
+    for (std::size_t at = 0; (at = err.find("dead letter dropped", at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  BOOST_TEST(eventually([&] { return lines() == 4; }));
+}
+
+BOOST_FIXTURE_TEST_CASE(thirty_kills_while_every_action_fails_leave_each_letter_exactly_once, ExecutorFixture) {
+  receiver.answer("/", {{404, "no", {}, 5ms}});
+  config.ack_wait_secs = 1;
+  config.max_deliver = 100;
+  config.observers = webhook("one", receiver.url("/")) + webhook("two", receiver.url("/"));
+  std::uint64_t published = 0;
+  for (int kills = 0; kills < 30; ++kills) {
+    for (int i = 0; i < 10; ++i, ++published) publish();
+    Child executor = start();
+    const std::size_t before = receiver.requests().size();
+    BOOST_REQUIRE(eventually([&] { return receiver.requests().size() >= before + 1 + static_cast<std::size_t>(kills % 7) * 3; }));
+    executor.kill();
+  }
+  Child executor = start();
+  BOOST_REQUIRE(eventually([&] { return settled(published); }, 60s));
+  std::map<std::string, int> ids;
+  for (const auto& letter : letters()) ++ids[std::string(letter.header("Nats-Msg-Id"))];
+  BOOST_TEST(ids.size() == 2 * published);
+  BOOST_TEST(std::count_if(ids.begin(), ids.end(), [](const auto& one) { return one.second != 1; }) == 0);
+  BOOST_TEST(messages(stream + "_dlq") == 2 * published);
 }

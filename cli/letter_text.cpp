@@ -1,0 +1,236 @@
+#include "cli/letter_text.hpp"
+
+#include <openssl/evp.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/reader.h>
+#include <rapidjson/stringbuffer.h>
+
+#include <array>
+#include <optional>
+
+#include "common/nats/scan.hpp"
+#include "common/nats/streams.hpp"
+
+namespace fraiseql {
+namespace {
+
+constexpr unsigned reading = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+constexpr std::string_view replacement = "\xEF\xBF\xBD";
+
+// Bytes of the UTF-8 character that begins there; 0: none does.
+std::size_t character(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  const std::size_t size = first < 0x80                    ? 1
+                           : first >= 0xf0 && first < 0xf5 ? 4
+                           : first >= 0xe0 && first < 0xf0 ? 3
+                           : first >= 0xc2 && first < 0xe0 ? 2
+                                                           : 0;
+  if (size == 0 || size > text.size()) return 0;
+  for (std::size_t i = 1; i < size; ++i)
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0) || (first == 0xf0 && byte(1) < 0x90) ||
+      (first == 0xf4 && byte(1) >= 0x90))
+    return 0;
+  return size;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t size = character(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+std::string as_utf8(std::string_view text) {
+  std::string made;
+  while (!text.empty()) {
+    const std::size_t size = character(text);
+    made += size == 0 ? replacement : text.substr(0, size);
+    text.remove_prefix(size == 0 ? 1 : size);
+  }
+  return made;
+}
+
+// What a terminal must not obey: control characters, those of two bytes too.
+std::string harmless(std::string_view text, bool lines = false) {
+  std::string made = as_utf8(text);
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    const auto c = static_cast<unsigned char>(made[i]);
+    if ((c < 0x20 && !(lines && (c == '\n' || c == '\t'))) || c == 0x7f) made[i] = ' ';
+    if (c == 0xc2 && i + 1 < made.size() && static_cast<unsigned char>(made[i + 1]) < 0xa0) made.replace(i, 2, " ");
+  }
+  return made;
+}
+
+std::size_t columns(std::string_view text) {
+  std::size_t count = 0;
+  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  return count;
+}
+
+std::string cut(std::string text, std::size_t width) {
+  if (columns(text) <= width) return text;
+  std::size_t at = 0, count = 0;
+  while (at < text.size() && count + 3 < width) {
+    ++at;
+    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) ++at;
+    ++count;
+  }
+  text.resize(at);
+  return text + "...";
+}
+
+std::string padded(std::string text, std::size_t width) {
+  const std::size_t has = columns(text);
+  if (has < width) text.append(width - has, ' ');
+  return text;
+}
+
+// Lays JSON out again; numbers keep their digits.
+struct LaidOut : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, LaidOut> {
+  explicit LaidOut(rapidjson::StringBuffer& buffer) : writer(buffer) { writer.SetIndent(' ', 2); }
+  bool Null() { return writer.Null(); }
+  bool Bool(bool value) { return writer.Bool(value); }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) { return writer.RawValue(text, size, rapidjson::kNumberType); }
+  bool String(const char* text, rapidjson::SizeType size, bool) { return writer.String(text, size); }
+  bool Key(const char* text, rapidjson::SizeType size, bool) { return writer.Key(text, size); }
+  bool StartObject() { return writer.StartObject(); }
+  bool EndObject(rapidjson::SizeType size) { return writer.EndObject(size); }
+  bool StartArray() { return writer.StartArray(); }
+  bool EndArray(rapidjson::SizeType size) { return writer.EndArray(size); }
+  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer;
+};
+
+struct Nowhere : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Nowhere> {
+  bool RawNumber(const char*, rapidjson::SizeType, bool) { return true; }
+};
+
+template <class Handler>
+bool walks(std::string_view json, Handler& handler) {
+  rapidjson::MemoryStream stream(json.data(), json.size());
+  rapidjson::Reader reader;
+  return !json.empty() && !reader.Parse<reading>(stream, handler).IsError() && stream.Tell() == json.size();
+}
+
+std::optional<std::string> laid_out(std::string_view json) {
+  rapidjson::StringBuffer buffer;
+  LaidOut handler(buffer);
+  if (!walks(json, handler)) return std::nullopt;
+  return std::string(buffer.GetString(), buffer.GetSize());
+}
+
+bool is_json(std::string_view text) {
+  Nowhere handler;
+  return walks(text, handler);
+}
+
+std::string base64(std::string_view bytes) {
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
+                                   static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(size));
+  return text;
+}
+
+std::string who(const LetterFacts& facts) {
+  return facts.observer.empty() ? "-" : facts.observer + (facts.action.empty() ? "" : "/" + facts.action);
+}
+
+bool is_number(const std::string& text) { return !text.empty() && text.size() < 20 && text.find_first_not_of("0123456789") == text.npos; }
+
+constexpr std::array<std::size_t, 7> widths{8, 20, 15, 16, 22, 5, 36};
+
+}  // namespace
+
+LetterFacts facts_of(const nats::StoredLetter& letter, const nats::DeadLetterStream& stream) {
+  const auto header = [&](const char* name) { return letter.text(name); };
+  return {letter.number,
+          header("Fraiseql-Dlq-Failed-At"),
+          header("Fraiseql-Dlq-Reason"),
+          stream.entity_of(letter),
+          stream.operation_of(letter),
+          header("Fraiseql-Dlq-Observer"),
+          header("Fraiseql-Dlq-Action"),
+          header("Fraiseql-Dlq-Attempts"),
+          header("Fraiseql-Dlq-Http-Status"),
+          header("Fraiseql-Dlq-Error"),
+          header("Fraiseql-Event-Id"),
+          header("Fraiseql-Dlq-Stream-Seq")};
+}
+
+std::string list_heading() {
+  const std::array<const char*, 7> names{"NUMBER", "FAILED AT", "REASON", "ENTITY", "OBSERVER/ACTION", "TRIES", "EVENT"};
+  std::string line;
+  for (std::size_t i = 0; i < names.size(); ++i) line += padded(names[i], widths[i]) + "  ";
+  return line + "ERROR";
+}
+
+std::string list_line(const LetterFacts& facts, std::size_t width) {
+  const auto or_dash = [](const std::string& text) { return text.empty() ? std::string("-") : harmless(text); };
+  // The second is enough here; all of it is in `show`.
+  const std::string at = facts.failed_at.size() > 19 ? facts.failed_at.substr(0, 19) + "Z" : facts.failed_at;
+  const std::array<std::string, 7> cells{std::to_string(facts.number),  or_dash(at),          or_dash(facts.reason),   or_dash(facts.entity),
+                                         harmless(who(facts)), or_dash(facts.attempts), or_dash(facts.event_id)};
+  std::string line;
+  for (std::size_t i = 0; i < cells.size(); ++i) line += padded(cells[i], widths[i]) + "  ";
+  const std::size_t used = columns(line);
+  return line + cut(harmless(facts.error), width > used + 20 ? width - used : 20);
+}
+
+std::string json_text(std::string_view text) { return nats::json_quoted(as_utf8(text)); }
+
+std::string json_members_of(const LetterFacts& facts) {
+  const auto text = [](const std::string& value) { return value.empty() ? std::string("null") : json_text(value); };
+  const auto number = [](const std::string& value) { return is_number(value) ? value : std::string("null"); };
+  return "\"number\":" + std::to_string(facts.number) + ",\"failed_at\":" + text(facts.failed_at) + ",\"reason\":" + text(facts.reason) +
+         ",\"entity\":" + text(facts.entity) + ",\"operation\":" + text(facts.operation) + ",\"observer\":" + text(facts.observer) +
+         ",\"action\":" + number(facts.action) + ",\"attempts\":" + number(facts.attempts) + ",\"http_status\":" + number(facts.http_status) +
+         ",\"error\":" + text(facts.error) + ",\"event_id\":" + text(facts.event_id) + ",\"stream_seq\":" + number(facts.stream_seq);
+}
+
+std::string full_text(const LetterFacts& facts, const nats::StoredLetter& letter) {
+  std::string made;
+  const auto fact = [&](const char* name, const std::string& value) {
+    if (!value.empty()) made += padded(name, 13) + harmless(value) + "\n";
+  };
+  fact("number", std::to_string(facts.number));
+  fact("reason", facts.reason);
+  fact("failed at", facts.failed_at);
+  fact("stored at", nats::rfc3339(letter.stored_at_ns));
+  fact("entity", facts.entity);
+  fact("operation", facts.operation);
+  fact("observer", facts.observer);
+  fact("action", facts.action);
+  fact("attempts", facts.attempts);
+  fact("HTTP status", facts.http_status);
+  fact("error", facts.error);
+  fact("event id", facts.event_id);
+  fact("stream seq", facts.stream_seq);
+  fact("subject", letter.subject);
+  made += "headers\n";
+  for (const auto& [name, value] : letter.headers) made += "  " + harmless(name) + ": " + harmless(value) + "\n";
+  made += "payload (" + std::to_string(letter.payload.size()) + " bytes)\n";
+  const auto pretty = laid_out(letter.payload);
+  return made + (pretty ? *pretty : harmless(letter.payload, true)) + "\n";
+}
+
+std::string full_json(const LetterFacts& facts, const nats::StoredLetter& letter) {
+  std::string made = "{" + json_members_of(facts) + ",\"subject\":" + json_text(letter.subject) + ",\"stored_at\":" +
+                     json_text(nats::rfc3339(letter.stored_at_ns)) + ",\"headers\":{";
+  bool first = true;
+  for (const auto& [name, value] : letter.headers) {
+    made += (std::exchange(first, false) ? "" : ",") + json_text(name) + ":" + json_text(value);
+  }
+  made += "},";
+  // As its own bytes: numbers keep their digits.
+  if (is_json(letter.payload)) made += "\"payload\":" + letter.payload;
+  else if (is_utf8(letter.payload)) made += "\"payload_text\":" + json_text(letter.payload);
+  else made += "\"payload_base64\":" + json_text(base64(letter.payload));
+  return made + "}";
+}
+
+}  // namespace fraiseql
