@@ -7,6 +7,7 @@ namespace fraiseql {
 
 using ActionMaker = std::unique_ptr<const Action> (*)(const ActionConfig&, const ActionSettings&);
 
+std::unique_ptr<const Action> make_cache(const ActionConfig& config, const ActionSettings& settings);
 std::unique_ptr<const Action> make_database(const ActionConfig& config, const ActionSettings& settings);
 std::unique_ptr<const Action> make_email(const ActionConfig& config, const ActionSettings& settings);
 std::unique_ptr<const Action> make_log(const ActionConfig& config, const ActionSettings& settings);

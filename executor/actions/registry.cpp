@@ -12,6 +12,7 @@ struct Kind {
   ActionMaker make;
 };
 constexpr std::array kinds{
+    Kind{"cache", make_cache},
     Kind{"database", make_database},
     Kind{"email", make_email},
     Kind{"log", make_log},
