@@ -6,31 +6,34 @@ Blocking::~Blocking() {
   {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
-    waiting_.clear();
+    for (auto& [name, lane] : lanes_) lane.waiting.clear();
   }
-  more_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  for (auto& [name, lane] : lanes_) lane.more.notify_all();
+  for (auto& [name, lane] : lanes_)
+    for (std::thread& thread : lane.threads) thread.join();
 }
 
-void Blocking::run(std::function<void()> call) {
+void Blocking::run(const std::string& name, std::function<void()> call) {
   const std::lock_guard lock(mutex_);
-  waiting_.push_back(std::move(call));
-  if (static_cast<std::size_t>(idle_) < waiting_.size() && threads_.size() < static_cast<std::size_t>(limit_))
-    threads_.emplace_back([this] { work(); });
-  more_.notify_one();
+  Lane& lane = lanes_[name];
+  lane.waiting.push_back(std::move(call));
+  if (static_cast<std::size_t>(lane.idle) < lane.waiting.size() && lane.threads.size() < static_cast<std::size_t>(limit_))
+    lane.threads.emplace_back([this, &lane] { work(lane); });
+  lane.more.notify_one();
 }
 
-void Blocking::work() {
+void Blocking::work(Lane& lane) {
   std::unique_lock lock(mutex_);
   while (true) {
-    ++idle_;
-    more_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
-    --idle_;
+    ++lane.idle;
+    lane.more.wait(lock, [&] { return stopped_ || !lane.waiting.empty(); });
+    --lane.idle;
     if (stopped_) return;
-    auto call = std::move(waiting_.front());
-    waiting_.pop_front();
+    auto call = std::move(lane.waiting.front());
+    lane.waiting.pop_front();
     lock.unlock();
     call();
+    call = nullptr;  // what it owns goes before the lock is taken
     lock.lock();
   }
 }

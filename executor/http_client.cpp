@@ -12,6 +12,7 @@
 
 #include "common/errors.hpp"
 #include "executor/address.hpp"
+#include "executor/curl_failure.hpp"
 #include "executor/loop.hpp"
 #include "executor/retry.hpp"
 
@@ -85,30 +86,6 @@ std::size_t take_header(char* data, std::size_t, std::size_t size, void* self) {
   return size;
 }
 
-Failure failure_of(CURLcode code, const Transfer& transfer) {
-  switch (code) {
-    case CURLE_OPERATION_TIMEDOUT:
-      return Failure::timeout;
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-    case CURLE_USE_SSL_FAILED:
-      return Failure::tls;
-    // A handshake that was cut off is the network's fault, one that makes no sense is the peer's.
-    case CURLE_SSL_CONNECT_ERROR:
-      return std::strstr(transfer.error, "reset by peer") || std::strstr(transfer.error, "SSL_ERROR_SYSCALL") ||
-                     std::strstr(transfer.error, "Broken pipe") || std::strstr(transfer.error, "unexpected eof")
-                 ? Failure::network
-                 : Failure::tls;
-    default:
-      return Failure::network;
-  }
-}
-
 Outcome outcome_of(CURLcode code, const Transfer& transfer) {
   Outcome outcome;
   if (code == CURLE_OK || (transfer.cut && code == CURLE_WRITE_ERROR)) {
@@ -129,7 +106,7 @@ Outcome outcome_of(CURLcode code, const Transfer& transfer) {
     outcome.why = transfer.refusal;
     return outcome;
   }
-  outcome.failure = failure_of(code, transfer);
+  outcome.failure = failure_of_curl(code, transfer.error);
   outcome.why = printable(transfer.error[0] ? transfer.error : curl_easy_strerror(code));
   // A name that has other addresses too, to which we do not connect.
   if (!transfer.refusal.empty()) outcome.why += "; " + transfer.refusal;

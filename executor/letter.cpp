@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "executor/actions/webhook_headers.hpp"
+#include "executor/nats_headers.hpp"
 
 namespace fraiseql {
 namespace {
@@ -16,26 +17,6 @@ std::string lower(std::string_view text) {
   std::string made(text);
   std::transform(made.begin(), made.end(), made.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-  return made;
-}
-
-// Before 2.11.11 and 2.12.2 the text Nats-Msg-Id anywhere before the real header, also inside a value, switches the
-// server's de-duplication off; and a line break would be a header of its own.
-std::string safe(std::string_view value) {
-  static constexpr char hex[] = "0123456789ABCDEF";
-  std::string made;
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    const char c = value[i];
-    if (c == '\r' || c == '\n' || c == '\0') {
-      made += '%';
-      made += hex[static_cast<unsigned char>(c) >> 4];
-      made += hex[static_cast<unsigned char>(c) & 15];
-    } else if (c == '-' && i >= 4 && lower(value.substr(i - 4, 4)) == "nats") {
-      made += "%2D";
-    } else {
-      made += c;
-    }
-  }
   return made;
 }
 
@@ -61,12 +42,6 @@ std::string tail_of(std::string_view subject, std::string_view prefix) {
   return entity + "." + operation;
 }
 
-std::size_t size_of(const Headers& headers) {
-  std::size_t size = 12;  // NATS/1.0 and two line breaks
-  for (const auto& [name, value] : headers) size += name.size() + value.size() + 4;
-  return size;
-}
-
 }  // namespace
 
 Letter make_letter(const StoredMessage& message, const Cause& cause, std::string_view subject_prefix, std::string_view dlq_prefix,
@@ -76,10 +51,10 @@ Letter make_letter(const StoredMessage& message, const Cause& cause, std::string
   letter.subject = std::string(dlq_prefix) + "." + tail_of(message.subject, subject_prefix);
   letter.payload = message.payload;
   auto add = [&](std::string_view name, std::string_view value) {
-    if (!value.empty()) letter.headers.emplace_back(name, safe(value));
+    if (!value.empty()) letter.headers.emplace_back(name, safe_header_value(value));
   };
   const std::string whom = cause.observer.empty() ? std::string(cause.reason) : cause.observer;
-  letter.headers.emplace_back("Nats-Msg-Id", safe("dlq:" + id + ":" + whom + ":" + std::to_string(cause.action)));
+  letter.headers.emplace_back("Nats-Msg-Id", safe_header_value("dlq:" + id + ":" + whom + ":" + std::to_string(cause.action)));
   add("Fraiseql-Dlq-Reason", cause.reason);
   add("Fraiseql-Dlq-Observer", cause.observer);
   if (cause.action > 0) add("Fraiseql-Dlq-Action", std::to_string(cause.action));
@@ -92,15 +67,14 @@ Letter make_letter(const StoredMessage& message, const Cause& cause, std::string
   const std::size_t ours = letter.headers.size();
   for (const auto& [name, value] : message.headers) {
     const std::string small = lower(name);
-    if (small.find("nats-") != std::string::npos || small.rfind("fraiseql-dlq-", 0) == 0 || small == "fraiseql-event-id")
-      continue;
+    if (steers_server(name) || small.rfind("fraiseql-dlq-", 0) == 0 || small == "fraiseql-event-id") continue;
     add(name, value);
   }
 
   const auto fits = [&] {
     // 65,535 bytes of headers is JetStream's own limit.
-    return size_of(letter.headers) < 65'000 &&
-           size_of(letter.headers) + letter.payload.size() <= static_cast<std::size_t>(std::max<std::int64_t>(max_payload, 4096));
+    return bytes_of(letter.headers) < 65'000 && bytes_of(letter.headers) + letter.payload.size() <=
+                                                    static_cast<std::size_t>(std::max<std::int64_t>(max_payload, 4096));
   };
   if (fits()) return letter;
   std::erase_if(letter.headers, [&, place = std::size_t{0}](const auto& header) mutable {

@@ -1,5 +1,7 @@
 #include <sysexits.h>
 
+#include <iostream>
+
 #include "common/config.hpp"
 #include "common/errors.hpp"
 #include "common/log.hpp"
@@ -25,7 +27,11 @@ int run_executor(const CommandLine& line, const RetryRequest& retry, StopSignal&
     throw ConfigError(observers.settings().origin("transport.transport") + ": transport.transport: " +
                       observers.settings().transport() + ": not supported yet");
   const AddressPolicy addresses(config.allow_networks);
-  if (line.check) return check_needs(config) ? EX_OK : 1;
+  if (line.check) {
+    const auto complaints = observers.current()->complaints();
+    for (const auto& complaint : complaints) std::cout << complaint << "\n";
+    return check_needs(config) && complaints.empty() ? EX_OK : 1;
+  }
   if (retry.wanted()) return retry_dead_letters(config, *observers.current(), addresses, retry, stop);
   log_startup(observers.settings());
   if (observers.current()->all().empty()) log::warn("there are no [[observers]]: every event is acknowledged without any action");

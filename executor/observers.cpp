@@ -1,5 +1,6 @@
 #include "executor/observers.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "common/config/mistakes.hpp"
@@ -56,6 +57,17 @@ bool Observers::satisfied(std::size_t place, const Event& event, Tally& tally) c
           {{"observer", observers_[place].name}, {"condition_at", observers_[place].condition.origin}, {"event_id", event.id}});
   }
   return verdict.holds;
+}
+
+std::vector<std::string> Observers::complaints() const {
+  std::vector<std::string> lines;
+  for (std::size_t place = 0; place < observers_.size(); ++place) {
+    if (!observers_[place].enabled) continue;
+    for (const auto& action : actions_[place])
+      if (auto line = action->complaint(); !line.empty() && std::find(lines.begin(), lines.end(), line) == lines.end())
+        lines.push_back(std::move(line));
+  }
+  return lines;
 }
 
 }  // namespace fraiseql

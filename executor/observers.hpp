@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/config.hpp"
@@ -23,6 +24,9 @@ class Observers {
   /// Places of the enabled observers that want this event, in the order of the file. Counts the conditions that could not be
   /// judged, and warns of an observer once when the event lacks the earlier values that its condition asks for.
   std::vector<std::size_t> matching(const Event& event, Tally& tally) const;
+
+  /// For --check: asks the peers of all actions, blocking. What is wrong, a line each, each once.
+  std::vector<std::string> complaints() const;
 
   const ObserverConfig& at(std::size_t place) const { return observers_[place]; }
   const std::vector<ObserverConfig>& all() const { return observers_; }

@@ -6,7 +6,7 @@
 namespace fraiseql {
 namespace {
 
-constexpr std::array<std::pair<Failure, std::string_view>, 14> names{{
+constexpr std::array<std::pair<Failure, std::string_view>, 16> names{{
     {Failure::none, ""},
     {Failure::network, "network"},
     {Failure::timeout, "timeout"},
@@ -19,6 +19,8 @@ constexpr std::array<std::pair<Failure, std::string_view>, 14> names{{
     {Failure::http_429, "http_429"},
     {Failure::http_5xx, "http_5xx"},
     {Failure::unusable_template, "template"},
+    {Failure::smtp, "smtp"},
+    {Failure::database, "database"},
     {Failure::undecodable, "undecodable"},
     {Failure::max_deliveries, "max_deliveries"},
 }};

@@ -21,6 +21,8 @@ enum class Failure {
   http_429,
   http_5xx,
   unusable_template,  ///< what a template came to cannot be used
+  smtp,               ///< the mail server said no
+  database,           ///< PostgreSQL said no
   undecodable,
   max_deliveries,
 };
@@ -34,6 +36,7 @@ struct Outcome {
   int http_status = 0;                                   ///< 0: no answer, or not HTTP
   std::string why;                                       ///< one line for a person; empty on success
   std::optional<std::chrono::milliseconds> retry_after;  ///< what the other side asked for
+  bool conclusive = false;                               ///< the other side answered: no other try brings another answer
 
   bool succeeded() const { return failure == Failure::none; }
 };

@@ -26,6 +26,8 @@ void Requests::send(const std::string& subject, const Headers& headers, std::str
   natsConnection_PublishMsg(connection_, raw);
 }
 
+std::int64_t Requests::max_payload() const { return natsConnection_GetMaxPayload(connection_); }
+
 void Requests::arrived(nats::Message message) {
   const std::string_view subject = natsMsg_GetSubject(message.get());
   if (subject.size() <= inbox_.size()) return;

@@ -27,6 +27,7 @@ class Requests {
   /// `answered` is called once, also when nothing comes within `limit`. Subjects must hold no blank or line break.
   void send(const std::string& subject, const Headers& headers, std::string_view payload, std::chrono::milliseconds limit,
             Answered answered);
+  std::int64_t max_payload() const;  ///< bytes of headers and payload together that the server takes
 
  private:
   void arrived(nats::Message message);

@@ -11,12 +11,15 @@ namespace fraiseql {
 using std::chrono::milliseconds;
 
 bool worth_retrying(const Outcome& outcome) {
+  if (outcome.conclusive) return false;
   switch (outcome.failure) {
     case Failure::network:
     case Failure::timeout:
     case Failure::circuit_open:
     case Failure::http_429:
     case Failure::http_5xx:
+    case Failure::smtp:
+    case Failure::database:
       return true;
     case Failure::http_4xx:
       return outcome.http_status == 408;

@@ -9,7 +9,8 @@
 
 namespace fraiseql {
 
-/// Whether another try could bring another answer: network errors, timeouts, an open circuit, 408, 429 and 5xx.
+/// Whether another try could bring another answer: network errors, timeouts, an open circuit, 408, 429 and 5xx, and what a
+/// mail server or PostgreSQL refused for now.
 bool worth_retrying(const Outcome& outcome);
 
 /// Pause before the next try of an action; nullopt once it has used up its tries.

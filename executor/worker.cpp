@@ -190,7 +190,7 @@ void Worker::start(Held& held, bool circuit_open) {
   }
   const Observers& observers = *held.observers;
   const Try attempt{held.event, observers.at(track.observer).name, state.attempts, std::chrono::system_clock::now(),
-                    &tools_.tally};
+                    held.current.action + 1, &tools_.tally};
   try {
     held.run =
         observers.action(track.observer, held.current.action).start(attempt, tools_.act, [this, id = held.id](Outcome outcome) {
@@ -210,9 +210,9 @@ void Worker::tried(std::uint64_t id, Outcome outcome) {
   const auto now = Clock::now();
   if (held->running) {
     const bool silent = outcome.failure == Failure::network || outcome.failure == Failure::timeout;
-    const auto answer = outcome.http_status > 0 ? Schedule::Answer::came
-                        : silent                ? Schedule::Answer::failed
-                                                : Schedule::Answer::unknown;
+    const bool answered = outcome.succeeded() || outcome.conclusive || outcome.http_status > 0 ||
+                          outcome.failure == Failure::smtp || outcome.failure == Failure::database;
+    const auto answer = answered ? Schedule::Answer::came : silent ? Schedule::Answer::failed : Schedule::Answer::unknown;
     schedule_.finished(held->host, answer, now);
   }
   held->running = false;

@@ -149,11 +149,7 @@ std::string function_name(const std::string& value) {
   }
 }
 
-std::string cache_key(const std::string& value) {
-  if (auto wrong = printable(value); !wrong.empty()) return wrong;
-  // One that was meant as a wildcard would remove nothing, and nobody would hear of it.
-  return without_templates(value).find('*') == value.npos ? "" : "wildcards (*): not supported yet";
-}
+std::string cache_key(const std::string& value) { return printable(value); }
 
 std::string nats_subject(const std::string& value) { return subject_prefix(without_templates(value)); }
 

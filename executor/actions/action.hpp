@@ -31,6 +31,7 @@ struct Try {
   const std::string& observer;
   unsigned attempt;  ///< counts from 1
   std::chrono::system_clock::time_point now;
+  std::size_t number;      ///< of the action among its observer's, from 1
   Tally* tally = nullptr;  ///< counts the names that templates have and the event has not; null in a dry run
 };
 
@@ -47,13 +48,16 @@ class Action {
   using Done = std::function<void(Outcome)>;
   virtual ~Action() = default;
 
-  /// Whose slots and circuit it shares, such as "example.com:443"; empty: it needs none, and is done at once.
+  /// Whose slots and circuit it shares, such as "example.com:443"; empty: it needs none.
   virtual const std::string& host() const = 0;
   /// Starts one try. `done` is called once, from the loop, and never before this returns. Throws Unrenderable when a
   /// template's text cannot be used: `done` is then not called.
   virtual std::unique_ptr<Running> start(const Try& attempt, const ActionTools& tools, Done done) const = 0;
   /// What a try would do, on one line, for a dry run. Without secrets.
   virtual std::string preview(const Try& attempt) const = 0;
+  /// For --check: asks the peer whether it would do, blocking for a few seconds. What is wrong on one line, without secrets;
+  /// empty when nothing is.
+  virtual std::string complaint() const { return {}; }
 };
 
 /// Compiles an action. Throws ConfigError (`file:line: key: what is wrong`; for a mistake in a template with the text and a

@@ -12,7 +12,11 @@ struct Kind {
   ActionMaker make;
 };
 constexpr std::array kinds{
+    Kind{"cache", make_cache},
+    Kind{"database", make_database},
+    Kind{"email", make_email},
     Kind{"log", make_log},
+    Kind{"nats", make_nats},
     Kind{"slack", make_slack},
     Kind{"webhook", make_webhook},
 };

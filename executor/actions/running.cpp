@@ -1,5 +1,7 @@
 #include "executor/actions/running.hpp"
 
+#include <utility>
+
 #include "executor/blocking.hpp"
 #include "executor/language/template.hpp"
 #include "executor/loop.hpp"
@@ -37,26 +39,43 @@ class Request : public Running {
 
 class Elsewhere : public Running {
  public:
-  Elsewhere(const ActionTools& tools, std::function<Outcome()> work, Action::Done done)
-      : done_(std::make_shared<Action::Done>(std::move(done))) {
+  Elsewhere(const ActionTools& tools, BlockingWork work, Action::Done done)
+      : loop_(tools.loop), done_(std::make_shared<Action::Done>(std::move(done))) {
     // The thread keeps no strong hold of `done`: it belongs to the loop.
-    tools.blocking.run([work = std::move(work), weak = std::weak_ptr(done_), &loop = tools.loop] {
+    const std::weak_ptr<Action::Done> weak = done_;
+    const auto tell = [weak](const Outcome& outcome) {
+      const auto kept = weak.lock();
+      if (!kept || !*kept) return;
+      const Action::Done once = std::exchange(*kept, nullptr);
+      once(outcome);
+    };
+    limit_ = loop_.after(work.limit, [this, tell, limit = work.limit] {
+      stop_.request_stop();
+      tell({Failure::timeout, 0, "no answer within " + std::to_string(limit.count()) + " ms", {}});
+    });
+    tools.blocking.run(work.lane, [run = std::move(work.run), token = stop_.get_token(), tell, &loop = tools.loop] {
+      if (token.stop_requested()) return;
       Outcome outcome;
       try {
-        outcome = work();
+        outcome = run(token);
       } catch (const Unrenderable& e) {
         outcome = {Failure::unusable_template, 0, e.what(), {}};
       } catch (const std::exception& e) {
         outcome = {Failure::network, 0, e.what(), {}};
       }
-      loop.post([weak, outcome = std::move(outcome)] {
-        if (const auto kept = weak.lock()) (*kept)(outcome);
-      });
+      if (!token.stop_requested()) loop.post([tell, outcome = std::move(outcome)] { tell(outcome); });
     });
+  }
+  ~Elsewhere() override {
+    loop_.cancel(limit_);
+    stop_.request_stop();
   }
 
  private:
+  Loop& loop_;
   std::shared_ptr<Action::Done> done_;
+  std::stop_source stop_;
+  Loop::Timer limit_;
 };
 
 }  // namespace
@@ -69,7 +88,7 @@ std::unique_ptr<Running> run_request(HttpClient& http, HttpRequest request, std:
   return std::make_unique<Request>(http, std::move(request), std::move(body), std::move(done));
 }
 
-std::unique_ptr<Running> run_blocking(const ActionTools& tools, std::function<Outcome()> work, Action::Done done) {
+std::unique_ptr<Running> run_blocking(const ActionTools& tools, BlockingWork work, Action::Done done) {
   return std::make_unique<Elsewhere>(tools, std::move(work), std::move(done));
 }
 

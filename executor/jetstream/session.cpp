@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <map>
@@ -34,7 +35,7 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr int blocking_threads = 8;   // mail, database, cache: a few at once
+constexpr int most_threads = 32;      // for each of mail, database, cache
 constexpr auto api_ok_for = 4s;       // without a round trip JetStream counts as unreachable
 constexpr auto hand_back_grace = 3s;  // to write progress at the end of a stop
 
@@ -111,7 +112,7 @@ Session::Session(const SessionParts& parts)
       acks_(link_),
       broker_(link_, nats_),
       http_(loop_, parts.addresses, parts.config.max_concurrency),
-      blocking_(blocking_threads),
+      blocking_(std::min(parts.config.max_per_host, most_threads)),
       letters_(loop_, requests_, parts.tally, nats_, link_.max_payload(),
                {[this] { ensure_own(); }, [this] { worker_.resume(); }}),
       progress_(requests_, Broker::bucket(nats_), [this] { ensure_own(); }),

@@ -88,4 +88,12 @@ void chat(std::string& to, std::string_view text) {
   }
 }
 
+void glob(std::string& to, std::string_view text) {
+  static constexpr std::string_view marks = "*?[]^\\";
+  for (const char c : text) {
+    if (marks.find(c) != marks.npos) to += '\\';
+    to += c;
+  }
+}
+
 }  // namespace fraiseql::escape

@@ -16,5 +16,7 @@ void url(std::string& to, std::string_view text);
 void line(std::string& to, std::string_view text);
 /// & < > as Slack wants them.
 void chat(std::string& to, std::string_view text);
+/// A backslash before what a glob of Redis takes for its own.
+void glob(std::string& to, std::string_view text);
 
 }  // namespace fraiseql::escape

@@ -91,6 +91,8 @@ void put(std::string& to, const Value& value, const Part& part, Place place) {
     case Place::key:
       to += text;
       return;
+    case Place::pattern:
+      return escape::glob(to, text);
     case Place::subject: {
       const auto token = entity_token(text);
       if (!token)

@@ -31,6 +31,7 @@ class Template {
     url,      ///< percent-encoded
     subject,  ///< a token of a NATS subject: as entities in event subjects
     key,      ///< a Redis key: as it is, any bytes
+    pattern,  ///< a glob of Redis keys: a value stands for itself, whatever is in it
   };
   static constexpr std::size_t longest = 64 * 1024;                  ///< bytes of the template itself
   static constexpr std::size_t longest_rendering = 8 * 1024 * 1024;  ///< bytes

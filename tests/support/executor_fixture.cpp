@@ -80,7 +80,7 @@ std::string ExecutorFixture::observer_text() const {
                            "\nmax_per_host = " + std::to_string(config.max_per_host) +
                            "\nchannel_capacity = " + std::to_string(config.channel_capacity) + "\nshutdown_timeout = \"" +
                            config.shutdown_timeout + "\"\n[security]\nallow_networks = " + config.allow_networks + "\n" +
-                           "[health]\nstatus_endpoint = \"ipc://" + (directory_ / "status").string() + "\"\n" + config.observers;
+                           "[health]\nstatus_endpoint = \"" + status_endpoint() + "\"\n" + config.observers;
 }
 
 void ExecutorFixture::rewrite() { directory_.file(observer_file_, observer_text()); }
@@ -93,6 +93,8 @@ std::vector<std::string> ExecutorFixture::command() {
       config.max_dlq_size.empty() ? "" : "[observers]\nbackend = \"nats\"\nmax_dlq_size = " + config.max_dlq_size + "\n");
   return {EXECUTOR, "--config", observer_file, "--app-config", app_file};
 }
+
+std::string ExecutorFixture::status_endpoint() const { return "ipc://" + (directory_ / "status").string(); }
 
 Child ExecutorFixture::start() { return Child(command()); }
 

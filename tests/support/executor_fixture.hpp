@@ -51,6 +51,7 @@ class ExecutorFixture {
   Child start();                       ///< an executor; returns at once
   void rewrite();                      ///< `config` into the file of the executor started last: for a SIGHUP
   std::vector<std::string> command();  ///< the same, not started
+  std::string status_endpoint() const;  ///< where the executors report to
   void create_stream();
   void delete_stream();
 

@@ -68,7 +68,7 @@ struct Sample {
   EventView view;
   std::string id = "m-1", observer = "ship";
   Event event{message, view, id};
-  Try attempt{event, observer, 1, std::chrono::system_clock::from_time_t(1700000000)};
+  Try attempt{event, observer, 1, std::chrono::system_clock::from_time_t(1700000000), 1};
 
   explicit Sample(const std::string& data) {
     message.subject = "p.Order.INSERT";
