@@ -268,7 +268,7 @@ std::optional<EventTime> parse_event_time(std::string_view text) {
   return EventTime(sys_days(date) + hours(*h) + minutes(*mi) + seconds(*s) + microseconds(micros));
 }
 
-Result<EventView> view_event(std::string_view payload, std::string_view subject) {
+Result<EventView> view_event(std::string_view payload) {
   if (payload.empty()) return Error{"payload is empty"};
   Walk walk(payload);
   if (!walk.walk()) return Error{"payload " + walk.why};
@@ -276,10 +276,15 @@ Result<EventView> view_event(std::string_view payload, std::string_view subject)
                  walk.slices[data_], walk.slices[before_], walk.slices[changed_]};
   if (view.event != "INSERT" && view.event != "UPDATE" && view.event != "DELETE" && view.event != "CUSTOM")
     return Error{"payload member event is none of INSERT, UPDATE, DELETE, CUSTOM"};
-  if (view.subject != subject) return Error{"payload member subject is not the subject of the message"};
   const auto at = parse_event_time(view.timestamp);
   if (!at) return Error{"payload member timestamp is not ISO 8601 in UTC"};
   view.changed_at = *at;
+  return view;
+}
+
+Result<EventView> view_event(std::string_view payload, std::string_view subject) {
+  auto view = view_event(payload);
+  if (view && view.value().subject != subject) return Error{"payload member subject is not the subject of the message"};
   return view;
 }
 

@@ -28,6 +28,7 @@ struct EventView {
 /// UTF-8 up to its last byte; the subject that of the message. Numbers are never converted, and nesting costs heap, not
 /// stack, up to a cap.
 Result<EventView> view_event(std::string_view payload, std::string_view subject);
+Result<EventView> view_event(std::string_view payload);  ///< the same where there is no message besides
 
 /// Time of an ISO 8601 text in UTC with Z, a fraction of up to nine digits allowed; nullopt when it is something else.
 std::optional<EventTime> parse_event_time(std::string_view text);
