@@ -26,7 +26,7 @@ bool tried(const char* what, const std::function<std::string()>& look) {
 
 int check_bridge(const BridgeConfig& config) {
   bool good = tried("database", [&] {
-    ChangeLog change_log(config.database_url, config.transport_name, config.start_from_now);
+    ChangeLog change_log(config.database_url, config.transport_name, config.start_from_now, "pg2nats-bridge check");
     return std::string("schema is up to date");
   });
   good &= tried("NATS", [&] {

@@ -43,7 +43,7 @@ BridgeSession::Eventfd::~Eventfd() { close(fd); }
 BridgeSession::BridgeSession(const BridgeConfig& config, const std::string& instance, BridgeMemory& memory, PublishStats& stats,
                              Reporter& reporter, StopSignal& stop)
     : config_(config), instance_(instance), memory_(memory), stats_(stats), reporter_(reporter), stop_(stop),
-      change_log_(config.database_url, config.transport_name, config.start_from_now),
+      change_log_(config.database_url, config.transport_name, config.start_from_now, "pg2nats-bridge"),
       encoder_(config.nats.subject_prefix, config.nats.dlq_subject_prefix, config.transport_name) {}
 
 bool BridgeSession::lead() {
@@ -93,7 +93,7 @@ void BridgeSession::open() {
   window_.emplace(way_, static_cast<std::size_t>(config_.max_in_flight), window_bytes, saved_);
   std::size_t selectable = limits_.max_payload;
   if (limits_.max_msg_size >= 0) selectable = std::min(selectable, static_cast<std::size_t>(limits_.max_msg_size));
-  reader_.emplace(change_log_, config_, checkpoint_.place, checkpoint_.cursor, selectable, wake_.fd);
+  reader_.emplace(change_log_, PageReader::Settings{config_.batch_size, config_.poll_interval, selectable}, checkpoint_.place, checkpoint_.cursor, wake_.fd);
   log::info("publishing", {{"stream", config_.nats.stream_name}, {"way", way_ == Way::chain ? "chain" : "single"}, {"from_pk", checkpoint_.cursor},
                            {"stream_seq", checkpoint_.stream_seq}, {"already_stored", tail_->size()}, {"epoch", checkpoint_.epoch}});
 }

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "bridge/memory.hpp"
-#include "bridge/page_reader.hpp"
 #include "bridge/publish_stats.hpp"
 #include "bridge/tail.hpp"
 #include "bridge/window.hpp"
@@ -18,6 +17,7 @@
 #include "common/nats/link.hpp"
 #include "common/nats/publisher.hpp"
 #include "common/nats/streams.hpp"
+#include "common/page_reader.hpp"
 #include "common/reporter.hpp"
 #include "common/stop.hpp"
 

@@ -58,7 +58,9 @@ int run(const RunOptions& options) {
   // All that would end a program with 78 at once, and a restart would not mend.
   health_config(settings);
   if (settings.run_bridge()) bridge_config(settings);
-  if (settings.run_executors()) executor_config(settings);
+  if (settings.run_executors() && executor_config(settings).transport == Transport::in_memory)
+    throw ConfigError(settings.origin("transport.transport") +
+                      ": transport.transport: in_memory: events come from standard input, which run does not have; use: executor < events.jsonl");
 
   log::start("fraiseql", base, options.log_level, options.log_format);
   // What an executor may take to finish its work, and a little for the rest.

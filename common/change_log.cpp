@@ -22,9 +22,9 @@ constexpr auto keep_alive = 2s;
 constexpr auto history_every = 1min;
 constexpr std::int64_t history_messages = 500'000;
 
-Postgres::Options limits() {
+Postgres::Options limits(const std::string& application_name) {
   Postgres::Options options;
-  options.application_name = "pg2nats-bridge";
+  options.application_name = application_name;
   options.idle_limit = idle_limit;
   return options;
 }
@@ -93,8 +93,8 @@ FROM core.tb_entity_change_log WHERE pk_entity_change_log > $1 ORDER BY pk_entit
 
 }  // namespace
 
-ChangeLog::ChangeLog(const std::string& url, std::string transport_name, bool start_from_now)
-    : postgres_(url, limits()), transport_name_(std::move(transport_name)), start_from_now_(start_from_now) {
+ChangeLog::ChangeLog(const std::string& url, std::string transport_name, bool start_from_now, const std::string& application_name)
+    : postgres_(url, limits(application_name)), transport_name_(std::move(transport_name)), start_from_now_(start_from_now) {
   translated("look at the database", [&] {
     check_server();
     prepare();
@@ -105,7 +105,7 @@ void ChangeLog::check_server() {
   const Rows server = postgres_.exec("SELECT pg_backend_pid(), pg_is_in_recovery()");
   if (server.integer(0, 0) != postgres_.backend_pid())
     throw ConfigError(
-        "database.url leads to a connection pooler: the bridge needs PostgreSQL itself, for its lock belongs to one session");
+        "database.url leads to a connection pooler: this program needs PostgreSQL itself, for its lock belongs to one session");
   if (server.text(0, 1) == "t") throw DatabaseUnavailable("this server is a standby: its rows may lag or vanish");
   if (postgres_.server_version() < 130000) throw ConfigError("PostgreSQL 13 or later is needed");
   const Rows schema = postgres_.exec(schema_question);
@@ -129,6 +129,10 @@ void ChangeLog::prepare() {
   postgres_.prepare("large_row", reading_sql::large_row);
   postgres_.prepare("save", save);
   postgres_.prepare("save_with_history", save_with_history());
+}
+
+void ChangeLog::save_durably() {
+  translated("set up the session", [&] { postgres_.exec("SET synchronous_commit = on"); });
 }
 
 bool ChangeLog::try_lead() {
@@ -203,7 +207,7 @@ void ChangeLog::save_checkpoint(const Checkpoint& checkpoint) {
          std::to_string(checkpoint.system_identifier != 0 ? checkpoint.system_identifier : system_identifier_)});
     if (saved.affected() != 1)
       throw SessionOver("the checkpoint of " + transport_name_ + " has another epoch than " + std::to_string(checkpoint.epoch) +
-                        ": another bridge leads, or a rewind was asked for");
+                        ": another process leads, or a rewind was asked for");
     if (history_due) {
       history_at_ = now;
       history_seq_ = checkpoint.stream_seq;

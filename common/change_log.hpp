@@ -67,8 +67,11 @@ class ChangeLog {
  public:
   /// Connects and looks at what it found. Throws ConfigError for a pooler, an older schema ("run: fraiseql migrate"), a
   /// partitioned table, a sequence with CACHE above 1; Unavailable for a server in recovery.
-  ChangeLog(const std::string& url, std::string transport_name, bool start_from_now);
+  ChangeLog(const std::string& url, std::string transport_name, bool start_from_now,
+            const std::string& application_name = "pg2nats-bridge");
 
+  /// From now on a save waits for the disk of the server. Without it a crash of the server may take the last ones back.
+  void save_durably();
   bool try_lead();            ///< the session's advisory lock of this transport; kept until the connection ends
   Checkpoint checkpoint();    ///< made on the first run
   std::int64_t take_epoch();  ///< from now on saves with a lower epoch fail

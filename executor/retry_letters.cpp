@@ -14,6 +14,7 @@
 #include "executor/blocking.hpp"
 #include "executor/http_client.hpp"
 #include "executor/jetstream/broker.hpp"
+#include "executor/language/template.hpp"
 #include "executor/loop.hpp"
 #include "executor/observers.hpp"
 #include "executor/progress.hpp"
@@ -33,7 +34,8 @@ std::uint64_t number(std::string_view text) {
 // Headers of ours and of JetStream, which would obey them, are not the original's.
 bool foreign(std::string_view name) {
   std::string small(name);
-  std::transform(small.begin(), small.end(), small.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  std::transform(small.begin(), small.end(), small.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
   return small.starts_with("nats-") || small.starts_with("fraiseql-dlq-") || small == "fraiseql-event-id";
 }
 
@@ -73,9 +75,11 @@ class Retry {
   Retried retry(const nats::StoredLetter& letter) {
     const std::string_view reason = letter.header("Fraiseql-Dlq-Reason");
     if (reason == "undecodable") return no("undecodable: what is no event stays none; remove it when it has been looked at");
-    if (reason == "unpublishable") return no("unpublishable: the bridge retries it: pg2nats-bridge --retry, or fraiseql dlq retry");
+    if (reason == "unpublishable")
+      return no("unpublishable: the bridge retries it: pg2nats-bridge --retry, or fraiseql dlq retry");
     if (reason != "action_failed" && reason != "max_deliveries")
-      return no("its reason is " + (reason.empty() ? std::string("missing") : std::string(reason)) + ", which this version does not know");
+      return no("its reason is " + (reason.empty() ? std::string("missing") : std::string(reason)) +
+                ", which this version does not know");
     auto original = original_of(letter);
     if (!original && !letter.header("Fraiseql-Dlq-Omitted-Bytes").empty()) original = from_stream(letter);
     if (!original) return no(original.error().what);
@@ -132,7 +136,7 @@ class Retry {
         ActionState& state = track.actions[action];
         if (state.over()) continue;
         const std::string what = words(track.observer, action);
-        const auto why = dry_run_ ? std::nullopt
+        const auto why = dry_run_            ? std::nullopt
                          : stop_.requested() ? std::optional<std::string>("stopped before it")
                                              : run(track.observer, action, event);
         if (why) {
@@ -162,19 +166,21 @@ class Retry {
   }
 
   std::string preview(std::size_t observer, std::size_t action, const Event& event) const {
-    return observers_.action(observer, action).preview({event, observers_.at(observer).name, 1, std::chrono::system_clock::now()});
+    return observers_.action(observer, action)
+        .preview({event, observers_.at(observer).name, 1, std::chrono::system_clock::now(), action + 1});
   }
 
   // One whole retry policy. Why it failed, or nothing.
-  std::optional<std::string> run(std::size_t observer, std::size_t action, const Event& event) {
+  std::optional<std::string> run(std::size_t observer, std::size_t action, const Event& event) try {
     const ObserverConfig& config = observers_.at(observer);
     for (unsigned attempt = 1;; ++attempt) {
-      const Try one{event, config.name, attempt, std::chrono::system_clock::now()};
+      const Try one{event, config.name, attempt, std::chrono::system_clock::now(), action + 1, &unread_};
       std::optional<Outcome> outcome;
-      const auto running = observers_.action(observer, action).start(one, {loop_, http_, blocking_, &requests_}, [&](Outcome came) {
-        outcome = std::move(came);
-        loop_.quit();
-      });
+      const auto running =
+          observers_.action(observer, action).start(one, {loop_, http_, blocking_, &requests_}, [&](Outcome came) {
+            outcome = std::move(came);
+            loop_.quit();
+          });
       while (!outcome) loop_.run();
       if (outcome->succeeded()) return std::nullopt;
       const std::string why = outcome->why + " (" + std::to_string(attempt) + (attempt == 1 ? " try)" : " tries)");
@@ -182,6 +188,8 @@ class Retry {
       if (!pause) return why;
       if (stop_.wait_for(*pause)) return why + "; stopped before the next try";
     }
+  } catch (const Unrenderable& e) {
+    return e.what();
   }
 
   const Observers& observers_;

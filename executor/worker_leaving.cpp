@@ -74,7 +74,7 @@ void Worker::abandon_waiting() {
   for (const std::uint64_t id : waiting) remove(id);
   std::erase_if(to_begin_, [this](std::uint64_t id) { return !find(id); });
   drain();
-  if (!waiting.empty()) log::warn("this process was frozen; others do what it had not begun", {{"messages", waiting.size()}});
+  if (!waiting.empty()) log::warn("others do what this process had not begun", {{"messages", waiting.size()}});
 }
 
 void Worker::stop(SteadyTime by) {

@@ -67,7 +67,7 @@ void head(Writer& json, const Verdict& verdict, const HealthConfig& config) {
   text(json, "transport", config.transport);
   json.Key("connected");
   json.Bool(verdict.connected);
-  text(json, "stream", config.stream_name);
+  if (config.transport == "nats") text(json, "stream", config.stream_name);
   json.EndObject();
 }
 

@@ -25,7 +25,7 @@ struct Reason {
 struct Verdict {
   Level level = Level::ok;          ///< the worst of the reasons
   Reach postgres = Reach::not_used;  ///< as those processes see it that use it
-  bool connected = false;            ///< every reporting process that uses JetStream had a round trip
+  bool connected = false;            ///< every reporting process reaches where its events come from: JetStream, or PostgreSQL
   std::vector<Reason> reasons;
 };
 

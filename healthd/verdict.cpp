@@ -68,7 +68,7 @@ Verdict Board::verdict(Time now) const {
   };
 
   int bridges = 0, executors = 0, reporting = 0;
-  bool leads = false, lost_jetstream = false;
+  bool leads = false, lost_source = false;
   std::int64_t longest_ms = 0;
   for (const auto& [name, entry] : entries_) {
     const StatusReport& report = entry.report;
@@ -95,7 +95,8 @@ Verdict Board::verdict(Time now) const {
     unreachable(entry.jetstream_lost, problem::jetstream_unreachable, "JetStream");
     if (entry.postgres_lost) verdict.postgres = Reach::unreachable;
     else if (report.postgres == Reach::ok && verdict.postgres == Reach::not_used) verdict.postgres = Reach::ok;
-    lost_jetstream = lost_jetstream || entry.jetstream_lost.has_value();
+    const bool from_postgres = config_.transport == "postgres";
+    lost_source = lost_source || (from_postgres ? entry.postgres_lost : entry.jetstream_lost).has_value();
     for (const auto& [code, text] : report.problems) {
       if (among(words_of_a_reach, code)) continue;
       Level level = Level::degraded;
@@ -104,7 +105,7 @@ Verdict Board::verdict(Time now) const {
       add(level, code, who(report) + ": " + text);
     }
   }
-  verdict.connected = reporting > 0 && !lost_jetstream;
+  verdict.connected = reporting > 0 && !lost_source;
 
   if (reporting == 0)
     add(missing(anybody_), "nobody_reports",

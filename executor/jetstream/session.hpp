@@ -1,28 +1,12 @@
 #pragma once
 
-#include <memory>
-
-#include "common/config.hpp"
+#include "executor/session_parts.hpp"
 
 namespace fraiseql {
 
-class AddressPolicy;
-class ObserverFile;
-class Reporter;
-class StopSignal;
-class Tally;
-
 /// Connects, takes and settles messages until a stop is requested. Survives the loss of its connection: what is in flight
 /// goes on, and acks follow. Throws Unavailable when the connection cannot be made or is closed for good, ConfigError when
-/// a person has to act. Everything is kept by reference.
-struct SessionParts {
-  const ExecutorConfig& config;
-  ObserverFile& observers;
-  const AddressPolicy& addresses;
-  Tally& tally;
-  Reporter& reporter;
-  StopSignal& stop;
-};
+/// a person has to act.
 void run_session(const SessionParts& parts);
 
 /// For --check: says on standard output what is missing or wrong, a line each; true when nothing is.

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
+#include "tests/support/programs.hpp"
 #include "tests/support/pipeline_fixture.hpp"
 
 using namespace fraiseql::test;

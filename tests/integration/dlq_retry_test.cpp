@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "tests/support/programs.hpp"
 #include "tests/support/executor_fixture.hpp"
 
 using namespace fraiseql;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "common/nats/scan.hpp"
+#include "tests/support/programs.hpp"
 #include "tests/support/executor_fixture.hpp"
 
 using namespace fraiseql;

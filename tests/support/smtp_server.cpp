@@ -1,3 +1,4 @@
+#include "tests/support/programs.hpp"
 #include "tests/support/smtp_server.hpp"
 
 #include <rapidjson/document.h>

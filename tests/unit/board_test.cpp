@@ -127,6 +127,24 @@ BOOST_AUTO_TEST_CASE(postgresql_out_of_reach_is_degraded_after_one_report_and_do
   BOOST_TEST(scene.level(start + 21s) == Level::ok);
 }
 
+BOOST_AUTO_TEST_CASE(with_transport_postgres_connected_is_what_postgresql_is) {
+  HealthConfig settings = config(0, 1);
+  settings.transport = "postgres";
+  Scene scene{settings};
+  StatusReport report = scene.executor();
+  report.jetstream = Reach::unreachable;  // of its nats actions
+  report.postgres = Reach::ok;
+  scene.board.record(report, start + 1s);
+  const Verdict well = scene.board.verdict(start + 1s);
+  BOOST_TEST(well.connected);
+  BOOST_TEST((well.postgres == Reach::ok));
+  BOOST_TEST(health_json(well, settings).find(R"("observers":{"transport":"postgres","connected":true}})") != std::string::npos);
+  report = scene.executor();
+  report.postgres = Reach::unreachable;
+  scene.board.record(report, start + 2s);
+  BOOST_TEST(!scene.board.verdict(start + 2s).connected);
+}
+
 BOOST_AUTO_TEST_CASE(jetstream_out_of_reach_is_not_connected) {
   Scene scene;
   scene.both(start);

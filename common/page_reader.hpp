@@ -10,7 +10,6 @@
 #include <thread>
 
 #include "common/change_log.hpp"
-#include "common/config.hpp"
 
 namespace fraiseql {
 
@@ -18,9 +17,14 @@ namespace fraiseql {
 /// way, and saves checkpoints between two pages. Uses the change log alone while it lives; ends its thread with itself.
 class PageReader {
  public:
-  /// `wake_fd` is an eventfd of the owner's loop: written when a page, or an error, has come.
-  /// `cursor` is the highest pk published before, from which the first estimate of what waits is made.
-  PageReader(ChangeLog& change_log, const BridgeConfig& config, Place start, std::int64_t cursor, std::size_t max_data_bytes, int wake_fd);
+  struct Settings {
+    int batch_size;                           ///< rows per page
+    std::chrono::milliseconds poll_interval;  ///< longest pause while the log is quiet
+    std::size_t max_data_bytes;               ///< rows whose data is longer come without it
+  };
+  /// `wake_fd` is an eventfd of the owner's loop: written when a page has come, a checkpoint is saved, or an error was met.
+  /// `cursor` is the highest pk that is done, from which the first estimate of what waits is made.
+  PageReader(ChangeLog& change_log, const Settings& settings, Place start, std::int64_t cursor, int wake_fd);
   ~PageReader();
 
   /// The next page; null: none yet. Throws what the thread met: Unavailable, SessionOver, ConfigError.
@@ -38,9 +42,8 @@ class PageReader {
 
   static constexpr std::size_t pages_ahead = 2;
   ChangeLog& change_log_;
-  const BridgeConfig& config_;
+  Settings settings_;
   Place place_;
-  std::size_t max_data_bytes_;
   int wake_fd_, own_fd_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -1,4 +1,4 @@
-#include "bridge/page_reader.hpp"
+#include "common/page_reader.hpp"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -26,8 +26,8 @@ void drain(int fd) {
 
 }  // namespace
 
-PageReader::PageReader(ChangeLog& change_log, const BridgeConfig& config, Place start, std::int64_t cursor, std::size_t max_data_bytes, int wake_fd)
-    : change_log_(change_log), config_(config), place_(std::move(start)), max_data_bytes_(max_data_bytes), wake_fd_(wake_fd),
+PageReader::PageReader(ChangeLog& change_log, const Settings& settings, Place start, std::int64_t cursor, int wake_fd)
+    : change_log_(change_log), settings_(settings), place_(std::move(start)), wake_fd_(wake_fd),
       own_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), cursor_(cursor), thread_([this] { run(); }) {}
 
 PageReader::~PageReader() {
@@ -91,7 +91,7 @@ void PageReader::run() {
 
 void PageReader::work() {
   auto estimated = std::chrono::steady_clock::time_point{};
-  milliseconds pause = 1ms;
+  std::chrono::milliseconds pause = 1ms;
   while (true) {
     std::optional<Checkpoint> checkpoint;
     {
@@ -106,6 +106,7 @@ void PageReader::work() {
       change_log_.save_checkpoint(*checkpoint);
       const std::lock_guard lock(mutex_);
       saving_ = false;
+      wake(wake_fd_);
       if (stop_) continue;
     }
     const auto now = std::chrono::steady_clock::now();
@@ -129,7 +130,7 @@ void PageReader::work() {
       change_log_.touch();
       continue;
     }
-    auto page = std::make_shared<Page>(change_log_.page_after(place_, config_.batch_size, page_bytes, max_data_bytes_));
+    auto page = std::make_shared<Page>(change_log_.page_after(place_, settings_.batch_size, page_bytes, settings_.max_data_bytes));
     place_ = page->next;
     if (!page->rows.empty()) {
       pause = 1ms;
@@ -152,7 +153,7 @@ void PageReader::work() {
     }
     // A notification is a hint: it ends the pause early. Nothing depends on it.
     if (!asked && change_log_.wait(pause, own_fd_)) pause = 1ms;
-    else pause = std::min<milliseconds>(pause * 2, config_.poll_interval);
+    else pause = std::min<std::chrono::milliseconds>(pause * 2, settings_.poll_interval);
   }
 }
 
