@@ -25,7 +25,7 @@ void SmtpServer::start() {
   const std::string tls = options_.tls == Options::Tls::tls        ? "tls"
                           : options_.tls == Options::Tls::starttls ? "starttls"
                                                                    : "none";
-  child_.emplace(std::vector<std::string>{"/usr/bin/python3", SOURCE_DIR "/tests/support/smtp_server.py",
+  child_.emplace(std::vector<std::string>{"/usr/bin/python3", std::string(SOURCE_DIR) + "/tests/support/smtp_server.py",
                                           directory_.path().string(), std::to_string(port_), tls, options_.user,
                                           options_.password});
   const auto ready = [this] {
