@@ -106,7 +106,7 @@ BOOST_FIXTURE_TEST_CASE(a_dry_run_with_another_transport_is_a_usage_error, Fixtu
   transport = "nats";
   const auto finished = run(command({"--dry-run"}));
   BOOST_TEST(finished.status == 64);
-  BOOST_TEST(finished.err.find("--dry-run is for transport = in_memory") != std::string::npos);
+  BOOST_TEST(finished.err.find("--dry-run without --retry is for transport = in_memory") != std::string::npos);
 }
 
 BOOST_FIXTURE_TEST_CASE(input_waits_while_there_is_no_room, Fixture) {
