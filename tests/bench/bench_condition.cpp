@@ -19,7 +19,7 @@ namespace {
 const std::string subject = "fraiseql.mutation.Order.UPDATE";
 const std::string payload =
     R"({"event":"UPDATE","entity":"Order","subject":"fraiseql.mutation.Order.UPDATE","timestamp":"2024-01-15T10:30:00.123456Z",)"
-    R"("data":{"id":"7f6c2d0e-5d4b-4c1a-9b8e-3f2a1c0d9e8f","note":"leave at the door","total":150.00,"status":"shipped","items":[{"sku":"A1"}]},)"
+    R"("data":{"id":"7f6c2d0e-5d4b-4c1a-9b8e-3f2a1c0d9e8f","note":"the door","total":150.00,"status":"shipped","items":[{"sku":"A1"}]},)"
     R"("before":{"id":"7f6c2d0e-5d4b-4c1a-9b8e-3f2a1c0d9e8f","note":null,"total":150.00,"status":"pending","items":[{"sku":"A1"}]},"changed":["note","status"]})";
 
 /// The fastest of many short runs: what it costs when nobody else wants the processor.
