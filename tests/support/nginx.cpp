@@ -17,8 +17,10 @@ Nginx::Nginx() : port_(free_port()) {
     return lines;
   }();
   const auto config = directory_.file(
-      "nginx.conf", "daemon off;\nmaster_process off;\nworker_processes 1;\npid " + at + "/pid;\nerror_log stderr warn;\nevents { worker_connections 4096; }\n"
-                    "http {\n  access_log off;\n  keepalive_timeout 300s;\n  keepalive_requests 100000000;\n  client_body_buffer_size 1m;\n  client_max_body_size 8m;\n" +
+      "nginx.conf", "daemon off;\nmaster_process off;\nworker_processes 1;\npid " + at +
+                        "/pid;\nerror_log stderr warn;\nevents { worker_connections 4096; }\n"
+                        "http {\n  access_log off;\n  keepalive_timeout 300s;\n  keepalive_requests 100000000;\n  "
+                        "client_body_buffer_size 1m;\n  client_max_body_size 8m;\n" +
                         temporary + "  server {\n    listen 127.0.0.1:" + std::to_string(port_) +
                         " backlog=4096;\n    location / { return 204; }\n    location = /requests { stub_status; }\n  }\n}\n");
   child_.emplace(std::vector<std::string>{"/usr/sbin/nginx", "-p", at, "-e", "stderr", "-c", config.string()});
