@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -26,7 +25,7 @@ class EntityOrder {
   struct Place {
     std::uint64_t stream_seq, id;
   };
-  std::unordered_map<std::string, std::deque<Place>> lines_;
+  std::unordered_map<std::string, std::vector<Place>> lines_;  // seldom more than one: a deque each would be half a KiB
 };
 
 }  // namespace fraiseql

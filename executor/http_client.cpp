@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -21,21 +22,23 @@ namespace {
 
 constexpr std::size_t longest_answer = 64 * 1024;   // bytes of body that are read
 constexpr std::size_t longest_headers = 64 * 1024;  // bytes of all header lines together
+constexpr long read_at_once = 1024;                 // bytes; libcurl takes and frees such a buffer for every request
 constexpr std::size_t quoted_answer = 200;          // bytes of a failed answer that are worth showing
 
 struct Easy {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
 };
-struct HeaderList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
 
+// A request on its way. When it is over it waits for the next one, its handle set up: to set up a handle costs libcurl and
+// malloc more than all the rest of a small request.
 struct Transfer {
   std::uint64_t number = 0;
   std::unique_ptr<CURL, Easy> easy;
-  std::unique_ptr<curl_slist, HeaderList> headers;
+  HttpRequest request;
+  std::vector<curl_slist> headers;  // libcurl reads them; the texts are the request's
   HttpClient::Done done;
-  const AddressPolicy* policy = nullptr;
+  void* client = nullptr;
+  std::string url_set, method_set;  // what the handle was told last
   char error[CURL_ERROR_SIZE] = "";
   std::string refusal;       // of the last refused address
   bool connectable = false;  // at least one address was allowed
@@ -43,25 +46,23 @@ struct Transfer {
   std::size_t header_bytes = 0, body_bytes = 0;
   std::string answer_begin;
   std::optional<std::chrono::milliseconds> retry_after;
+
+  void reset() {
+    request = {};
+    done = nullptr;
+    error[0] = '\0';
+    refusal.clear();
+    connectable = cut = false;
+    header_bytes = body_bytes = 0;
+    answer_begin.clear();
+    retry_after.reset();
+  }
 };
 
 std::string printable(std::string text) {
   for (char& c : text)
     if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f) c = ' ';
   return text;
-}
-
-// Judges the very address that is about to be connected to: whatever the URL's text was, and whatever DNS said.
-curl_socket_t open_socket(void* self, curlsocktype, curl_sockaddr* address) {
-  auto* transfer = static_cast<Transfer*>(self);
-  const auto ip = IpAddress::of(&address->addr);
-  auto refusal = ip ? transfer->policy->refusal(*ip) : std::optional<std::string>("not an IP address");
-  if (refusal) {
-    transfer->refusal = std::move(*refusal);
-    return CURL_SOCKET_BAD;
-  }
-  transfer->connectable = true;
-  return socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
 }
 
 std::size_t take_body(char* data, std::size_t, std::size_t size, void* self) {
@@ -122,18 +123,37 @@ struct HttpClient::Impl {
   const AddressPolicy& policy;
   CURLM* multi;
   Loop::Timer timer;
+  Loop::Clock::time_point due = Loop::Clock::time_point::max();  // what libcurl wants; the timer may be set earlier
   std::uint64_t next = 1;
+  std::size_t spares = 1;  // how many to keep
   std::unordered_map<std::uint64_t, std::unique_ptr<Transfer>> transfers;
-  std::vector<std::unique_ptr<CURL, Easy>> spare;
+  std::vector<std::unique_ptr<Transfer>> spare;
+  std::deque<std::pair<std::unique_ptr<Transfer>, Outcome>> ended;  // not told yet
+  struct Watched {
+    std::uint32_t events;
+    bool wanted;
+  };
+  std::unordered_map<curl_socket_t, Watched> sockets;  // that the loop watches
 
+  // libcurl takes a kept connection off at the end of each request and puts it on again at the next. To epoll that is said
+  // only when something does happen on it in between.
   static int socket_changed(CURL*, curl_socket_t fd, int what, void* self, void*) {
     auto* impl = static_cast<Impl*>(self);
+    const auto known = impl->sockets.find(fd);
     if (what == CURL_POLL_REMOVE) {
-      impl->loop.unwatch(fd);
+      if (known != impl->sockets.end()) known->second.wanted = false;
       return 0;
     }
     const std::uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+    if (known != impl->sockets.end() && known->second.events == events) {
+      known->second.wanted = true;
+      return 0;
+    }
+    impl->sockets[fd] = {events, true};
     impl->loop.watch(fd, events, [impl, fd](std::uint32_t ready) {
+      const auto found = impl->sockets.find(fd);
+      if (found == impl->sockets.end()) return;
+      if (!found->second.wanted) return impl->forget(fd);
       const int action = (ready & EPOLLIN ? CURL_CSELECT_IN : 0) | (ready & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                          (ready & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
       impl->act(fd, action);
@@ -141,19 +161,55 @@ struct HttpClient::Impl {
     return 0;
   }
 
+  void forget(curl_socket_t fd) {
+    if (sockets.erase(fd) > 0) loop.unwatch(fd);
+  }
+
+  // Judges the very address that is about to be connected to: whatever the URL's text was, and whatever DNS said.
+  static curl_socket_t open_socket(void* self, curlsocktype, curl_sockaddr* address) {
+    auto* transfer = static_cast<Transfer*>(self);
+    auto* impl = static_cast<Impl*>(transfer->client);
+    const auto ip = IpAddress::of(&address->addr);
+    auto refusal = ip ? impl->policy.refusal(*ip) : std::optional<std::string>("not an IP address");
+    if (refusal) {
+      transfer->refusal = std::move(*refusal);
+      return CURL_SOCKET_BAD;
+    }
+    transfer->connectable = true;
+    const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+    impl->forget(fd);  // a new one, whatever we knew under its number
+    return fd;
+  }
+
+  // Before its number can come back for another connection.
+  static int close_socket(void* self, curl_socket_t fd) {
+    static_cast<Impl*>(self)->forget(fd);
+    return close(fd);
+  }
+
+  // Each request moves libcurl's next time-out a little; the loop hears of it only when it comes nearer.
   static int timer_changed(CURLM*, long timeout_ms, void* self) {
     auto* impl = static_cast<Impl*>(self);
-    impl->loop.cancel(impl->timer);
-    if (timeout_ms >= 0)
-      impl->timer = impl->loop.after(std::chrono::milliseconds(timeout_ms), [impl] { impl->act(CURL_SOCKET_TIMEOUT, 0); });
+    impl->due = timeout_ms < 0 ? Loop::Clock::time_point::max() : Loop::Clock::now() + std::chrono::milliseconds(timeout_ms);
+    if (timeout_ms >= 0) impl->set_timer();
     return 0;
+  }
+
+  void set_timer() {
+    if (timer.second != 0 && timer.first <= due) return;
+    loop.cancel(timer);
+    timer = loop.at(due, [this] {
+      timer = {};
+      if (due == Loop::Clock::time_point::max()) return;
+      if (Loop::Clock::now() < due) return set_timer();
+      act(CURL_SOCKET_TIMEOUT, 0);
+    });
   }
 
   void act(curl_socket_t fd, int action) {
     int running = 0;
     curl_multi_socket_action(multi, fd, action, &running);
     int left = 0;
-    std::vector<std::pair<std::unique_ptr<Transfer>, Outcome>> ended;
     while (CURLMsg* message = curl_multi_info_read(multi, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       char* name = nullptr;
@@ -163,20 +219,54 @@ struct HttpClient::Impl {
       auto* raw = reinterpret_cast<Transfer*>(name);
       auto transfer = std::move(transfers.extract(raw->number).mapped());
       Outcome outcome = outcome_of(code, *transfer);
-      release(*transfer);
+      curl_multi_remove_handle(multi, easy);
       ended.emplace_back(std::move(transfer), std::move(outcome));
     }
-    // Told last: what they call may start other transfers.
-    for (auto& [transfer, outcome] : ended) transfer->done(std::move(outcome));
+    // Told last: what they call may start other transfers, and cancel those that have ended along with them.
+    while (!ended.empty()) {
+      auto [transfer, outcome] = std::move(ended.front());
+      ended.pop_front();
+      const HttpClient::Done done = std::move(transfer->done);
+      keep(std::move(transfer));
+      done(std::move(outcome));
+    }
   }
 
-  void release(Transfer& transfer) {
-    curl_multi_remove_handle(multi, transfer.easy.get());
-    curl_easy_reset(transfer.easy.get());
-    if (spare.size() < 64)
-      spare.push_back(std::move(transfer.easy));
-    else
-      transfer.easy.reset();
+  void keep(std::unique_ptr<Transfer> transfer) {
+    transfer->reset();
+    if (spare.size() < spares) spare.push_back(std::move(transfer));
+  }
+
+  std::unique_ptr<Transfer> make() {
+    auto transfer = std::make_unique<Transfer>();
+    transfer->client = this;
+    transfer->easy.reset(curl_easy_init());
+    CURL* easy = transfer->easy.get();
+    if (!easy) throw std::runtime_error("libcurl: out of memory");
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer.get());
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+#if LIBCURL_VERSION_NUM >= 0x075500
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
+#endif
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, read_at_once);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "fraiseql-observers/" FRAISEQL_VERSION);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer.get());
+    // The connection keeps these two, and outlives the transfer.
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer.get());
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer.get());
+    return transfer;
   }
 };
 
@@ -188,60 +278,50 @@ HttpClient::HttpClient(Loop& loop, const AddressPolicy& policy, int connections)
   curl_multi_setopt(impl_->multi, CURLMOPT_SOCKETDATA, impl_.get());
   curl_multi_setopt(impl_->multi, CURLMOPT_TIMERFUNCTION, Impl::timer_changed);
   curl_multi_setopt(impl_->multi, CURLMOPT_TIMERDATA, impl_.get());
+  impl_->spares = static_cast<std::size_t>(std::max(connections, 1));
   curl_multi_setopt(impl_->multi, CURLMOPT_MAXCONNECTS, static_cast<long>(std::max(connections, 1)));
 }
 
 HttpClient::~HttpClient() {
   for (auto& [number, transfer] : impl_->transfers) curl_multi_remove_handle(impl_->multi, transfer->easy.get());
   impl_->transfers.clear();
+  impl_->spare.clear();
   curl_multi_cleanup(impl_->multi);
   impl_->loop.cancel(impl_->timer);
 }
 
-std::uint64_t HttpClient::start(const HttpRequest& request, Done done) {
-  auto transfer = std::make_unique<Transfer>();
-  transfer->number = impl_->next++;
-  transfer->policy = &impl_->policy;
-  transfer->done = std::move(done);
-  if (impl_->spare.empty()) {
-    transfer->easy.reset(curl_easy_init());
-  } else {
-    transfer->easy = std::move(impl_->spare.back());
+std::uint64_t HttpClient::start(HttpRequest request, Done done) {
+  std::unique_ptr<Transfer> transfer;
+  if (!impl_->spare.empty()) {
+    transfer = std::move(impl_->spare.back());
     impl_->spare.pop_back();
+    // Credentials of one URL must not stay in a handle for another.
+    if (transfer->url_set != request.url && transfer->url_set.find('@') != std::string::npos) transfer.reset();
   }
-  CURL* easy = transfer->easy.get();
-  if (!easy) throw std::runtime_error("libcurl: out of memory");
-  curl_slist* list = nullptr;
-  for (const auto& header : request.headers) list = curl_slist_append(list, header.c_str());
-  list = curl_slist_append(list, "Expect:");  // or a large body waits a second for a 100 that never comes
-  transfer->headers.reset(list);
+  if (!transfer) transfer = impl_->make();
+  transfer->number = impl_->next++;
+  transfer->request = std::move(request);
+  transfer->done = std::move(done);
+  HttpRequest& asked = transfer->request;
+  asked.headers.emplace_back("Expect:");  // or a large body waits a second for a 100 that never comes
+  auto& list = transfer->headers;
+  list.resize(asked.headers.size());
+  for (std::size_t i = 0; i < list.size(); ++i) list[i] = {asked.headers[i].data(), i + 1 < list.size() ? &list[i + 1] : nullptr};
 
-  curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer.get());
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_PROXY, "");
-  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-#if LIBCURL_VERSION_NUM >= 0x075500
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
-#endif
-  curl_easy_setopt(easy, CURLOPT_USERAGENT, "fraiseql-observers/" FRAISEQL_VERSION);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer.get());
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer.get());
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer.get());
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::min<long>(request.timeout.count(), 10'000)));
-  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
-  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  CURL* easy = transfer->easy.get();
+  if (transfer->url_set != asked.url) {
+    curl_easy_setopt(easy, CURLOPT_URL, asked.url.c_str());
+    transfer->url_set = asked.url;
+  }
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list.data());
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(asked.timeout.count()));
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::min<long>(asked.timeout.count(), 10'000)));
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(asked.body.size()));
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, asked.body.data());
+  if (transfer->method_set != asked.method) {
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, asked.method.c_str());
+    transfer->method_set = asked.method;
+  }
 
   const std::uint64_t number = transfer->number;
   impl_->transfers.emplace(number, std::move(transfer));
@@ -251,9 +331,14 @@ std::uint64_t HttpClient::start(const HttpRequest& request, Done done) {
 
 void HttpClient::cancel(std::uint64_t request) {
   const auto found = impl_->transfers.find(request);
-  if (found == impl_->transfers.end()) return;
-  impl_->release(*found->second);
+  if (found == impl_->transfers.end()) {
+    std::erase_if(impl_->ended, [&](const auto& one) { return one.first->number == request; });
+    return;
+  }
+  auto transfer = std::move(found->second);
   impl_->transfers.erase(found);
+  curl_multi_remove_handle(impl_->multi, transfer->easy.get());
+  impl_->keep(std::move(transfer));
 }
 
 std::string host_of(const std::string& url) {

@@ -36,7 +36,7 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   /// `done` is called once, later, from the loop. Returns a number for `cancel`.
-  std::uint64_t start(const HttpRequest& request, Done done);
+  std::uint64_t start(HttpRequest request, Done done);
   void cancel(std::uint64_t request);  ///< `done` is not called any more
 
  private:

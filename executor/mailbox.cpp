@@ -43,10 +43,11 @@ struct Mailbox::Shared : std::enable_shared_from_this<Mailbox::Shared> {
       const std::lock_guard lock(mutex);
       messages.swap(queue);
     }
-    for (auto& message : messages) {
+    for (const auto& message : messages) {
       if (!alive()) return;  // what was called may have ended us
-      arrived(std::move(message));
+      arrived(message);
     }
+    // All of them are freed together, here: cnats leaves that to a thread of its own, which a single one would wake.
   }
 };
 

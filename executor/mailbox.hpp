@@ -13,10 +13,11 @@ class Loop;
 
 /// A subscription whose messages are handed to the loop's thread, in order. cnats' own thread only puts them into a queue.
 ///
-/// Neither messages nor `ended` come after the object is gone. Throws Unavailable when cnats refuses.
+/// A message belongs to the mailbox and is gone when the call returns. Neither messages nor `ended` come after the object is
+/// gone. Throws Unavailable when cnats refuses.
 class Mailbox {
  public:
-  using Arrived = std::function<void(nats::Message)>;
+  using Arrived = std::function<void(const nats::Message&)>;
 
   /// Keeps `loop`. `subject` may end in a wildcard.
   Mailbox(Loop& loop, natsConnection* connection, const std::string& subject, Arrived arrived);

@@ -8,7 +8,7 @@ Requests::Requests(Loop& loop, natsConnection* connection)
     : loop_(loop),
       connection_(connection),
       inbox_(new_inbox()),
-      mailbox_(loop, connection, inbox_ + "*", [this](nats::Message message) { arrived(std::move(message)); }) {}
+      mailbox_(loop, connection, inbox_ + "*", [this](const nats::Message& message) { arrived(message); }) {}
 
 void Requests::send(const std::string& subject, const Headers& headers, std::string_view payload, std::chrono::milliseconds limit,
                     Answered answered) {
@@ -28,7 +28,7 @@ void Requests::send(const std::string& subject, const Headers& headers, std::str
 
 std::int64_t Requests::max_payload() const { return natsConnection_GetMaxPayload(connection_); }
 
-void Requests::arrived(nats::Message message) {
+void Requests::arrived(const nats::Message& message) {
   const std::string_view subject = natsMsg_GetSubject(message.get());
   if (subject.size() <= inbox_.size()) return;
   const std::uint64_t number = std::strtoull(subject.data() + inbox_.size(), nullptr, 10);

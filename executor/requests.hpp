@@ -30,7 +30,7 @@ class Requests {
   std::int64_t max_payload() const;  ///< bytes of headers and payload together that the server takes
 
  private:
-  void arrived(nats::Message message);
+  void arrived(const nats::Message& message);
   void finish(std::uint64_t number, const Reply& reply);
 
   struct Waiting {

@@ -48,6 +48,12 @@ void Schedule::finished(const std::string& name, Answer answer, Time now) {
   }
 }
 
+int room_in_bytes(std::size_t held, std::size_t usual) {
+  constexpr std::size_t most = std::size_t{16} << 20;
+  if (held >= most) return 0;
+  return static_cast<int>(std::clamp<std::size_t>((most - held) / std::max<std::size_t>(usual, 1), 1, 1'000'000));
+}
+
 int Schedule::startable() const {
   int count = 0;
   // Where a host may have all slots, it is slots that its messages wait for.

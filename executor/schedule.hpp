@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -52,5 +53,9 @@ class Schedule {
   std::map<std::string, Host> hosts_;
   std::string last_;  // the host that started last
 };
+
+/// How many messages to pull so that all payloads held stay within 16 MiB: channel_capacity counts messages, and a thousand
+/// of 64 KiB would be 64 MiB. `usual`: bytes of a payload as they come now. A single one always has room when nothing is held.
+int room_in_bytes(std::size_t held, std::size_t usual);
 
 }  // namespace fraiseql

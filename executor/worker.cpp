@@ -24,7 +24,8 @@ Worker::Worker(const Tools& tools, std::shared_ptr<const Observers> observers, C
     : tools_(tools),
       observers_(std::move(observers)),
       calls_(std::move(calls)),
-      schedule_(tools.config.max_concurrency, tools.config.max_per_host) {}
+      schedule_(tools.config.max_concurrency, tools.config.max_per_host),
+      settled_(settled_kept) {}
 
 Worker::~Worker() {
   for (auto& [id, held] : held_) tools_.act.loop.cancel(held->timer);
@@ -48,7 +49,7 @@ void Worker::take_alone(StoredMessage message, std::function<void(Alone)> over) 
 void Worker::add(StoredMessage message, std::string reply, std::uint64_t deliveries, bool alone) {
   std::string event = event_id(message);
   const std::uint64_t seq = message.stream_seq;
-  if (!alone && settled_.contains({seq, event})) return tools_.acks.done(reply);
+  if (!alone && settled_.has(seq, event)) return tools_.acks.done(reply);
   if (const auto known = by_event_.find(event); known != by_event_.end()) {
     // Delivered again, or the same event a second time in the stream: one run of its actions settles all of them.
     Held& held = *held_.at(known->second);
@@ -70,6 +71,8 @@ void Worker::add(StoredMessage message, std::string reply, std::uint64_t deliver
   held.alone = alone;
   held.observers = observers_;
   held.message = std::move(message);
+  held_bytes_ += held.message.payload.size();
+  usual_bytes_ = std::max(held.message.payload.size(), usual_bytes_ - usual_bytes_ / 16);
   auto view = view_event(held.message.payload, held.message.subject);
   if (view) {
     held.view = std::move(view).value();
@@ -288,11 +291,7 @@ void Worker::settle(Held& held, bool terminate) {
       tools_.acks.terminate(reply);
     else
       tools_.acks.done(reply);
-    if (settled_.emplace(seq, held.event_id).second) settled_order_.emplace_back(seq, held.event_id);
-  }
-  while (settled_order_.size() > settled_kept) {
-    settled_.erase(settled_order_.front());
-    settled_order_.pop_front();
+    settled_.add(seq, held.event_id);
   }
   if (held.progress_stored) tools_.progress.forget(held.event_id);
   tools_.tally.settled(now - held.taken);
@@ -319,13 +318,20 @@ void Worker::remove(std::uint64_t id) {
   if (!held.entity.empty())
     if (const auto next = order_.remove(held.entity, id)) begin_later(*next);
   by_event_.erase(held.event_id);
+  held_bytes_ -= held.message.payload.size();
   held_.erase(found);
 }
 
 int Worker::room() const {
   if (stop_by_ || tools_.letters.failing()) return 0;
   const int capacity = tools_.config.channel_capacity - static_cast<int>(held_.size());
-  return std::max(0, std::min(capacity, tools_.config.max_concurrency - schedule_.startable()));
+  const int wanted = std::min(capacity, tools_.config.max_concurrency - schedule_.startable());
+  return std::max(0, std::min(wanted, room_in_bytes(held_bytes_, usual_bytes_)));
+}
+
+int Worker::share() const {
+  const int most = std::min({tools_.config.max_concurrency, tools_.config.channel_capacity, room_in_bytes(0, usual_bytes_)});
+  return std::max(1, most / 4);
 }
 
 }  // namespace fraiseql

@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <random>
-#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -16,6 +15,7 @@
 #include "executor/held.hpp"
 #include "executor/observers.hpp"
 #include "executor/schedule.hpp"
+#include "executor/settled.hpp"
 
 namespace fraiseql {
 
@@ -52,10 +52,11 @@ class Worker {
   void condemn(const StoredMessage& message, std::uint64_t deliveries, const std::string& why, std::function<void()> stored);
 
   /// Whether this process has settled that message lately.
-  bool has_settled(std::uint64_t stream_seq, const std::string& event) const { return settled_.contains({stream_seq, event}); }
+  bool has_settled(std::uint64_t stream_seq, const std::string& event) const { return settled_.has(stream_seq, event); }
   /// From now on these are asked; what is held goes on with those it began with.
   void observe(std::shared_ptr<const Observers> observers) { observers_ = std::move(observers); }
-  int room() const;  ///< how many messages to pull now
+  int room() const;   ///< how many messages to pull now
+  int share() const;  ///< the room from which on it is worth a pull: one for a few costs no more than one for one
   bool empty() const { return held_.empty(); }
   std::size_t held() const { return held_.size(); }
   int running() const { return schedule_.running(); }
@@ -100,9 +101,9 @@ class Worker {
   bool draining_ = false, starting_ = false;
   std::optional<SteadyTime> stop_by_;
   std::function<void(Alone)> alone_over_;
-  // The last settled ones: their acks may have been lost with a connection or a server.
-  std::set<std::pair<std::uint64_t, std::string>> settled_;
-  std::deque<std::pair<std::uint64_t, std::string>> settled_order_;
+  Settled settled_;
+  std::size_t held_bytes_ = 0;   // of payloads
+  std::size_t usual_bytes_ = 0;  // of the payloads that come, the largest counting longest
   std::minstd_rand dice_{std::random_device{}()};
 };
 

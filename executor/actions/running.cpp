@@ -27,7 +27,7 @@ class Request : public Running {
   Request(HttpClient& http, HttpRequest request, std::optional<std::string> body, Action::Done done)
       : http_(http), body_(std::move(body)) {
     if (body_) request.body = *body_;
-    number_ = http_.start(request, std::move(done));
+    number_ = http_.start(std::move(request), std::move(done));
   }
   ~Request() override { http_.cancel(number_); }
 

@@ -61,7 +61,7 @@ LastTry::LastTry(const Tools& tools, Calls calls)
     : tools_(tools),
       calls_(std::move(calls)),
       pull_(tools.loop, tools.connection, Broker::advisories_stream(tools.config), tools.config.consumer_name,
-            {[this](nats::Message message) { advised(std::move(message)); },
+            {[this](const nats::Message& message) { advised(message); },
              [this] {
                if (ready_ && !stopping_ && !busy()) pull_.ask(1);
              },
@@ -94,7 +94,7 @@ void LastTry::still_working() {
   if (busy()) tools_.acks.working(reply_);
 }
 
-void LastTry::advised(nats::Message message) {
+void LastTry::advised(const nats::Message& message) {
   const char* reply = natsMsg_GetReply(message.get());
   if (!reply) return;
   rapidjson::Document advisory;

@@ -47,7 +47,7 @@ class LastTry {
   bool busy() const { return seq_ != 0; }
 
  private:
-  void advised(nats::Message message);
+  void advised(const nats::Message& message);
   void begin_when_alone();
   void judged(std::shared_ptr<void> verdict);
   void finish(bool settled);

@@ -25,7 +25,7 @@ Pull::~Pull() {
 void Pull::subscribe() {
   inbox_ = new_inbox();
   mailbox_ =
-      std::make_unique<Mailbox>(loop_, connection_, inbox_ + "*", [this](nats::Message message) { arrived(std::move(message)); });
+      std::make_unique<Mailbox>(loop_, connection_, inbox_ + "*", [this](const nats::Message& message) { arrived(message); });
 }
 
 void Pull::ask(int batch) {
@@ -68,7 +68,7 @@ void Pull::end(std::function<void()> ended) {
   });
 }
 
-void Pull::arrived(nats::Message message) {
+void Pull::arrived(const nats::Message& message) {
   std::string text;
   if (const int code = status_of(message.get(), text)) {
     // Statuses are sent to the reply subject of their pull; those of an earlier one mean nothing now.
@@ -81,7 +81,7 @@ void Pull::arrived(nats::Message message) {
     open_ = false;
     loop_.cancel(silence_);
   }
-  calls_.message(std::move(message));
+  calls_.message(message);
   if (!open_) calls_.wanted();
 }
 

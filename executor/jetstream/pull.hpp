@@ -17,7 +17,7 @@ namespace fraiseql {
 class Pull {
  public:
   struct Calls {
-    std::function<void(nats::Message)> message;
+    std::function<void(const nats::Message&)> message;
     std::function<void()> wanted;                  ///< no pull is open: call `ask` if there is room
     std::function<void(const std::string&)> gone;  ///< the consumer is deleted, missing, or silent: look after it
   };
@@ -36,7 +36,7 @@ class Pull {
 
  private:
   void subscribe();
-  void arrived(nats::Message message);
+  void arrived(const nats::Message& message);
   void status(int status, const std::string& text);
   void close_after(std::chrono::milliseconds pause);
   void watch_silence();

@@ -116,15 +116,15 @@ Session::Session(const SessionParts& parts)
       letters_(loop_, requests_, parts.tally, nats_, link_.max_payload(),
                {[this] { ensure_own(); }, [this] { worker_.resume(); }}),
       progress_(requests_, Broker::bucket(nats_), [this] { ensure_own(); }),
-      worker_({{loop_, http_, blocking_, &requests_}, letters_, acks_, progress_, parts.tally, parts.config}, parts.observers.current(),
-              {[this] {
+      worker_({{loop_, http_, blocking_, &requests_}, letters_, acks_, progress_, parts.tally, parts.config},
+              parts.observers.current(), {[this] {
                 last_try_.worker_changed();
                 ask();
                 end_if_done();
               }}),
       pull_(
           loop_, link_.get(), nats_.stream_name, nats_.consumer_name,
-          {[this](nats::Message message) {
+          {[this](const nats::Message& message) {
              if (stale_) return;
              const char* reply = natsMsg_GetReply(message.get());
              const auto delivery = reply ? parse_ack_subject(reply) : std::nullopt;
@@ -322,9 +322,7 @@ void Session::ensure_own() {
 
 void Session::ask() {
   if (!ready_ || stopping_ || stale_ || last_try_.busy() || pull_.open()) return;
-  // Not for each single slot: a pull for a few at once costs no more than a pull for one.
-  const int room = worker_.room();
-  if (room >= std::max(1, std::min(parts_.config.max_concurrency, parts_.config.channel_capacity) / 4)) pull_.ask(room);
+  if (const int room = worker_.room(); room >= worker_.share()) pull_.ask(room);
 }
 
 void Session::tick() {

@@ -2,6 +2,8 @@
 
 #include <rapidjson/document.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "common/config.hpp"
@@ -61,6 +63,33 @@ void ExecutorFixture::publish_raw(const std::string& subject, const Headers& hea
   const nats::Message answer(answer_raw);
   const Stored stored = parse_stored(nats::data(answer.get()));
   if (stored.seq == 0) throw std::runtime_error("publish: " + stored.description);
+}
+
+void ExecutorFixture::fill(long events, std::size_t payload) {
+  const std::string subject = prefix + ".Order.INSERT";
+  const std::string run = unique("");
+  char number[32];
+  for (long i = 1; i <= events; ++i) {
+    std::snprintf(number, sizeof number, "%06ld-%06ld", std::atol(run.c_str()), i);
+    const std::string id = "0190aaaa-bbbb-7ccc-8ddd-" + std::string(number);
+    std::string json = R"({"event":"INSERT","entity":"Order","subject":")" + subject +
+                       R"(","timestamp":"2024-01-15T10:30:00Z","data":{"id":)" + std::to_string(i) + R"(,"note":")";
+    json.append(payload > json.size() + 3 ? payload - json.size() - 3 : 0, 'x') += "\"}}";
+    const Headers headers{{"Nats-Msg-Id", id},
+                          {"Fraiseql-Source", "pg_to_nats"},
+                          {"Fraiseql-Pk", std::to_string(i)},
+                          {"Fraiseql-Entity-Id", "e-" + std::string(number)}};
+    // An answer now and then, for a server drops messages once thousands of them wait.
+    if (i % 500 == 0 || i == events) {
+      publish_raw(subject, headers, json);
+      continue;
+    }
+    natsMsg* raw = nullptr;
+    nats::check(natsMsg_Create(&raw, subject.c_str(), nullptr, json.data(), static_cast<int>(json.size())), "make a message");
+    const nats::Message message(raw);
+    for (const auto& [name, value] : headers) nats::check(natsMsgHeader_Add(raw, name.c_str(), value.c_str()), "add a header");
+    nats::check(natsConnection_PublishMsg(link_->get(), raw), "publish");
+  }
 }
 
 std::string ExecutorFixture::webhook(const std::string& name, const std::string& url, const std::string& entity,

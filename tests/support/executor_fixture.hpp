@@ -31,6 +31,10 @@ class ExecutorFixture {
   /// Publishes any bytes under a subject of the stream.
   void publish_raw(const std::string& subject, const Headers& headers, const std::string& payload);
 
+  /// Publishes many events, each of an entity of its own, as fast as the server stores them. `payload`: bytes of each event's
+  /// JSON, 200 at least.
+  void fill(long events, std::size_t payload = 200);
+
   /// The settings of an executor. What a test changes, it changes before `start`.
   struct Config {
     int ack_wait_secs = 30;

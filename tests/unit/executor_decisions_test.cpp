@@ -7,6 +7,7 @@
 #include "executor/retry.hpp"
 #include "executor/schedule.hpp"
 #include "executor/settle.hpp"
+#include "executor/settled.hpp"
 
 using namespace fraiseql;
 using namespace std::chrono_literals;
@@ -219,6 +220,102 @@ BOOST_AUTO_TEST_CASE(an_answer_in_between_closes_the_row_of_failures) {
     BOOST_TEST(!schedule.start(start)->circuit_open);
     schedule.finished("a", i % 5 == 4 ? Schedule::Answer::came : Schedule::Answer::failed, start);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_host_that_has_its_share_leaves_the_slots_to_others) {
+  Schedule schedule(4, 2);
+  for (const std::uint64_t id : {1u, 2u, 3u, 4u}) schedule.enqueue("a", id);
+  while (schedule.start(start)) continue;
+  BOOST_TEST(schedule.running() == 2);
+  BOOST_TEST(schedule.startable() == 0);
+  for (const std::uint64_t id : {5u, 6u}) schedule.enqueue("b", id);
+  BOOST_TEST(schedule.start(start)->id == 5u);
+  BOOST_TEST(schedule.start(start)->id == 6u);
+  BOOST_TEST(!schedule.start(start));
+}
+
+BOOST_AUTO_TEST_CASE(without_a_free_slot_those_of_a_host_with_room_could_start_at_once) {
+  Schedule schedule(2, 1);
+  for (const std::uint64_t id : {1u, 2u}) schedule.enqueue("a", id);
+  schedule.enqueue("b", 3);
+  for (const std::uint64_t id : {4u, 5u}) schedule.enqueue("c", id);
+  while (schedule.start(start)) continue;
+  BOOST_TEST(schedule.running() == 2);
+  BOOST_TEST(schedule.startable() == 1);  // one of c; the other would wait for it, and the second of a does
+}
+
+BOOST_AUTO_TEST_CASE(an_open_circuit_fails_those_that_wait_without_a_slot_even_when_all_are_taken) {
+  Schedule schedule(2, 2);
+  for (int i = 0; i < Schedule::failures_to_open; ++i) {
+    schedule.enqueue("dead", 1);
+    schedule.start(start);
+    schedule.finished("dead", Schedule::Answer::failed, start);
+  }
+  for (const std::uint64_t id : {2u, 3u}) schedule.enqueue("alive", id);
+  while (schedule.start(start)) continue;
+  BOOST_TEST(schedule.running() == 2);
+  schedule.enqueue("dead", 4);
+  BOOST_TEST(schedule.start(start)->circuit_open);
+  BOOST_TEST(schedule.running() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_probe_that_is_broken_off_lets_the_next_one_find_out) {
+  Schedule schedule(2, 2);
+  for (int i = 0; i < Schedule::failures_to_open; ++i) {
+    schedule.enqueue("a", 1);
+    schedule.start(start);
+    schedule.finished("a", Schedule::Answer::failed, start);
+  }
+  schedule.enqueue("a", 2);
+  BOOST_TEST(!schedule.start(start + 10s)->circuit_open);
+  schedule.finished("a", Schedule::Answer::unknown, start + 11s);
+  schedule.enqueue("a", 3);
+  BOOST_TEST(!schedule.start(start + 11s)->circuit_open);
+  schedule.finished("a", Schedule::Answer::came, start + 11s);
+  schedule.enqueue("a", 4);
+  schedule.enqueue("a", 5);
+  BOOST_TEST(!schedule.start(start + 11s)->circuit_open);
+  BOOST_TEST(!schedule.start(start + 11s)->circuit_open);
+}
+
+BOOST_DATA_TEST_CASE(what_is_held_stays_within_sixteen_mebibytes,
+                     data::make({0u, 0u, 8u << 20, (16u << 20) - 1, 16u << 20, 17u << 20}) ^
+                         data::make({65'536u, 32u << 20, 65'536u, 65'536u, 200u, 200u}) ^ data::make({256, 1, 128, 1, 0, 0}),
+                     held, usual, room) {
+  BOOST_TEST(room_in_bytes(held, usual) == room);
+}
+
+BOOST_AUTO_TEST_CASE(small_messages_are_bounded_by_their_number_only) {
+  BOOST_TEST(room_in_bytes(0, 0) == 1'000'000);
+  BOOST_TEST(room_in_bytes(200 * 10'000, 200) > 10'000);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(settled)
+
+BOOST_AUTO_TEST_CASE(the_last_ones_are_known_by_place_and_event) {
+  Settled settled(3);
+  for (const std::uint64_t seq : {1u, 2u, 3u}) settled.add(seq, "e" + std::to_string(seq));
+  BOOST_TEST(settled.has(1, "e1"));
+  BOOST_TEST(!settled.has(1, "e2"));
+  settled.add(3, "e3");  // known already
+  BOOST_TEST(settled.has(1, "e1"));
+  settled.add(4, "e4");
+  BOOST_TEST(!settled.has(1, "e1"));
+  BOOST_TEST(settled.has(2, "e2"));
+}
+
+BOOST_AUTO_TEST_CASE(an_event_of_a_stream_made_anew_takes_the_place_of_the_old_one_and_stays_as_long) {
+  Settled settled(3);
+  settled.add(1, "old");
+  settled.add(1, "new");
+  BOOST_TEST(!settled.has(1, "old"));
+  settled.add(2, "e2");
+  settled.add(3, "e3");
+  BOOST_TEST(settled.has(1, "new"));
+  settled.add(4, "e4");
+  BOOST_TEST(!settled.has(1, "new"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
