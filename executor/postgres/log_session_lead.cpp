@@ -137,7 +137,7 @@ void LogSession::not_leading(const std::string& why, const std::string& problem)
   const auto pause = backoff_.next(std::uniform_real_distribution<double>()(dice_));
   // Once a second, for as long as it lasts, would be no news.
   if (why != said_ || Clock::now() - said_at_ >= say_again_every) {
-    log::warn("PostgreSQL lost; actions in flight go on",
+    log::warn(connected_ ? "the change log cannot be read" : "PostgreSQL lost; actions in flight go on",
               {{"why", why}, {"held", worker_.held()}, {"retry_in_ms", std::chrono::milliseconds(pause).count()}});
     said_ = why;
     said_at_ = Clock::now();
