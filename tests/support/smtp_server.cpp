@@ -1,11 +1,13 @@
-#include "tests/support/programs.hpp"
 #include "tests/support/smtp_server.hpp"
+#include "tests/support/programs.hpp"
 
 #include <rapidjson/document.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <stdexcept>
+
+#include "tests/support/programs.hpp"
 
 namespace fraiseql::test {
 
