@@ -111,7 +111,7 @@ Session::Session(const SessionParts& parts)
       blocking_(std::min(parts.config.max_per_host, most_threads)),
       letters_(loop_, requests_, parts.tally, nats_, link_.max_payload(),
                {[this] { ensure_own(); }, [this] { worker_.resume(); }}),
-      progress_(requests_, Broker::bucket(nats_), [this] { ensure_own(); }),
+      progress_(requests_, acks_, Broker::bucket(nats_), [this] { ensure_own(); }),
       worker_({{loop_, http_, blocking_, &requests_}, letters_, acks_, progress_, parts.tally, parts.config},
               parts.observers.current(), {[this] {
                 last_try_.worker_changed();
