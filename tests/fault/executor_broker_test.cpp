@@ -4,9 +4,12 @@
 
 #include <boost/test/unit_test.hpp>
 #include <fstream>
+#include <list>
 #include <set>
+#include <sstream>
 
-#include "tests/support/executor_fixture.hpp"
+#include "tests/support/executor_crowd.hpp"
+#include "tests/support/pipeline_fixture.hpp"
 
 using namespace fraiseql;
 using namespace fraiseql::test;
@@ -111,4 +114,45 @@ BOOST_FIXTURE_TEST_CASE(who_makes_the_consumer_anew_to_see_everything_again_gets
   BOOST_REQUIRE(eventually([&] { return settled(20); }));
   BOOST_TEST(receiver.requests().size() == 40u);
   BOOST_TEST(repeated() == 20u);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_stopped_and_killed_in_mid_flow_costs_no_event_and_breaks_no_order) {
+  ExecutorCrowd crowd(seed_of_this_run());
+  std::list<ExecutorCrowd::Process> running;
+  for (int i = 0; i < 3; ++i) running.push_back(crowd.start_one());
+  for (int round = 0; round < 6; ++round) {
+    crowd.allow((static_cast<std::size_t>(round) + 1) * 250);
+    BOOST_REQUIRE(eventually([&] { return crowd.published() + 100 >= (static_cast<std::size_t>(round) + 1) * 250; }, 60s));
+    std::this_thread::sleep_for(std::chrono::milliseconds(crowd.dice() % 400));
+    crowd.server_dies();
+    if (round % 2 == 0)
+      nats_server().kill();
+    else
+      nats_server().stop();
+    std::this_thread::sleep_for(std::chrono::milliseconds(crowd.dice() % 1500));
+    nats_server().start();
+  }
+  const auto over = [&] {
+    try {
+      return crowd.all_over() && crowd.unsettled() == 0;
+    } catch (const std::exception&) {
+      return false;
+    }
+  };
+  BOOST_TEST(eventually(over, 60s));
+  const auto judgement = crowd.judge();
+  std::ostringstream words;
+  words << judgement;
+  std::fprintf(stderr, "%s\n", words.str().c_str());
+  BOOST_TEST(judgement.lost == 0u);
+  BOOST_TEST(judgement.strange == 0u);
+  BOOST_TEST(judgement.unexplained == 0u);
+  BOOST_TEST(judgement.overlapping == 0u);
+  BOOST_TEST(judgement.interleaved == 0u);
+  BOOST_TEST(judgement.inverted == 0u);
+  BOOST_TEST(judgement.without_letter == 0u);
+  BOOST_TEST(judgement.letters_twice == 0u);
+  BOOST_TEST(judgement.letters == judgement.hopeless);
+  for (auto& process : running) process.child.signal(SIGTERM);
+  for (auto& process : running) BOOST_TEST(process.child.wait() == 0);
 }

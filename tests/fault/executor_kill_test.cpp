@@ -28,7 +28,7 @@ BOOST_AUTO_TEST_CASE(whatever_moment_executors_are_killed_at_nothing_is_lost_and
     // A random moment, in events and in time; what is published waits for the kills.
     crowd.allow((killed + 1) * events_per_kill);
     const std::size_t first = killed * events_per_kill + crowd.dice() % events_per_kill;
-    BOOST_REQUIRE(eventually([&] { return crowd.published() >= first; }));
+    BOOST_REQUIRE(eventually([&] { return crowd.published() >= first; }, 60s));
     std::this_thread::sleep_for(std::chrono::milliseconds(crowd.dice() % 250));
     auto& victim = running[crowd.dice() % executors];
     if (!victim) {
@@ -39,7 +39,14 @@ BOOST_AUTO_TEST_CASE(whatever_moment_executors_are_killed_at_nothing_is_lost_and
     crowd.kill(*victim);
     victim.reset();
     ++killed;
-    if (crowd.dice() % 3 != 0) victim.emplace(crowd.start_one());  // else it stays away until it is drawn again
+    // On a slow machine the kills wait for the work: what is left at the end is what they have held up.
+    const std::size_t done = killed * events_per_kill * 9 / 10;
+    if (crowd.succeeded_so_far() + 10 * events_per_kill < done) {
+      for (auto& process : running)
+        if (!process) process.emplace(crowd.start_one());
+      BOOST_REQUIRE(eventually([&] { return crowd.succeeded_so_far() + 5 * events_per_kill >= done; }, 120s));
+    }
+    if (!victim && crowd.dice() % 3 != 0) victim.emplace(crowd.start_one());  // else it stays away until it is drawn again
   }
   for (auto& process : running)
     if (!process) process.emplace(crowd.start_one());

@@ -25,6 +25,10 @@ std::string id_of(const Request& request) {
   return found == request.headers.end() ? std::string() : found->second;
 }
 
+std::string ms(ExecutorCrowd::Time time) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
+}
+
 bool succeeded(const Request& request) { return request.answered >= 200 && request.answered < 300; }
 
 }  // namespace
@@ -57,6 +61,16 @@ void ExecutorCrowd::kill(Process& process) {
   process.child.kill();
   const std::lock_guard lock(mutex_);
   killed_[process.number] = std::chrono::steady_clock::now();
+}
+
+void ExecutorCrowd::server_dies() {
+  const std::lock_guard lock(mutex_);
+  server_died_.push_back(std::chrono::steady_clock::now());
+}
+
+std::size_t ExecutorCrowd::succeeded_so_far() const {
+  const std::lock_guard lock(mutex_);
+  return done_.size();
 }
 
 bool ExecutorCrowd::acts(const Process& process) const {
@@ -167,7 +181,7 @@ ExecutorCrowd::Judgement ExecutorCrowd::judge() {
   }
   std::unordered_map<std::string, const Request*> success;  // the last one, by event and action
   std::unordered_map<std::size_t, std::size_t> caused;
-  std::unordered_set<std::string> second_begun;
+  std::unordered_set<std::string> second_begun, culprits;
   for (const Request& request : requests) {
     const std::string id = id_of(request), action = action_of(request.path);
     const auto made = made_.find(id);
@@ -176,13 +190,22 @@ ExecutorCrowd::Judgement ExecutorCrowd::judge() {
       continue;
     }
     if (action == "second") second_begun.insert(id);
-    if (action == "first") judgement.again_first += second_begun.contains(id);
+    if (action == "first" && second_begun.contains(id)) {
+      ++judgement.again_first;
+      culprits.insert(id);
+    }
     const Request*& before = success[id + action];
     if (before && before->answered_at <= request.at) {
       ++judgement.repeated;
       const std::size_t who = process_of(before->path);
       judgement.most_per_kill = std::max(judgement.most_per_kill, ++caused[who]);
-      judgement.unexplained += !killed_.contains(who) || from_the_end[before] > 2 * at_once;
+      const bool of_a_kill = killed_.contains(who) && from_the_end[before] <= 2 * at_once;
+      // Acks are written every 100 ms, and what was settled is looked up every second.
+      const bool forgotten = std::any_of(server_died_.begin(), server_died_.end(), [&](Time died) {
+        return before->answered_at > died - 2s && before->answered_at < died + 5s;
+      });
+      judgement.unexplained += !of_a_kill && !forgotten;
+      if (!of_a_kill && !forgotten) culprits.insert(id);
       before = nullptr;  // the tries of one repeat are one
     }
     if (succeeded(request)) {
@@ -191,6 +214,12 @@ ExecutorCrowd::Judgement ExecutorCrowd::judge() {
     }
   }
 
+  for (const Request& request : requests)
+    if (culprits.contains(id_of(request)))
+      judgement.story += "\n" + id_of(request) + " " + request.path + " at " + ms(request.at) + " answered " +
+                         std::to_string(request.answered) + " at " + ms(request.answered_at) +
+                         (killed_.contains(process_of(request.path)) ? ", killed at " + ms(killed_.at(process_of(request.path))) : "") +
+                         ", " + std::to_string(from_the_end[&request]) + " from its end";
   for (const auto& [id, made] : made_) {
     judgement.lost += !over.contains(id);
     judgement.hopeless += made.hopeless;
@@ -214,7 +243,9 @@ ExecutorCrowd::Judgement ExecutorCrowd::judge() {
         judgement.interleaved += gone_on_from[entity].contains(n);
         // Legitimate when another process held the earlier change and was killed: it comes here by another delivery.
         if (earlier.number > n)
-          judgement.inverted += std::none_of(killed_.begin(), killed_.end(), [&](const auto& kill) {
+          judgement.inverted += std::none_of(server_died_.begin(), server_died_.end(), [&](Time died) {
+            return made->second.at < died && died < request->at;
+          }) && std::none_of(killed_.begin(), killed_.end(), [&](const auto& kill) {
             return kill.first != number && made->second.at < kill.second && kill.second + 1500ms < request->at;
           });
       }
@@ -229,7 +260,7 @@ std::ostream& operator<<(std::ostream& out, const ExecutorCrowd::Judgement& j) {
              << j.repeated << " (unexplained " << j.unexplained << ", most of one kill " << j.most_per_kill << "), overlapping "
              << j.overlapping << ", interleaved " << j.interleaved << ", inverted " << j.inverted << ", first again " << j.again_first
              << ", letters " << j.letters << " (twice " << j.letters_twice << ", condemned " << j.condemned << ", unplanned "
-             << j.unplanned << "), hopeless " << j.hopeless << " (without letter " << j.without_letter << ")";
+             << j.unplanned << "), hopeless " << j.hopeless << " (without letter " << j.without_letter << ")" << j.story;
 }
 
 }  // namespace fraiseql::test

@@ -31,11 +31,14 @@ class ExecutorCrowd : public ExecutorFixture {
   Process start_one();
   /// SIGKILL; the judgement knows of it.
   void kill(Process& process);
+  /// The server is about to be killed: it will forget the newest acknowledgements.
+  void server_dies();
   bool acts(const Process& process) const;  ///< it has sent a request
 
   /// A client publishes in the background until there are `allowed` events; `allow` raises that.
   void allow(std::size_t events) { allowed_ = events; }
   std::size_t published() const { return published_; }
+  std::size_t succeeded_so_far() const;  ///< events
   /// Everything allowed is published, and has succeeded or has a dead letter.
   bool all_over();
 
@@ -57,6 +60,7 @@ class ExecutorCrowd : public ExecutorFixture {
     std::size_t hopeless = 0;         ///< events that can never succeed
     std::size_t without_letter = 0;   ///< of these
     std::size_t condemned = 0;        ///< letters of messages that used up their deliveries
+    std::string story;                ///< every request of the events that broke a rule
     std::size_t unplanned = 0;        ///< letters of any other reason of events that could succeed
   };
   Judgement judge();
@@ -77,6 +81,7 @@ class ExecutorCrowd : public ExecutorFixture {
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Made> made_;  // by id
   std::unordered_map<std::size_t, Time> killed_;  // by number
+  std::vector<Time> server_died_;
   std::unordered_set<std::size_t> acting_;
   std::unordered_set<std::string> done_;
   std::size_t started_ = 0;
