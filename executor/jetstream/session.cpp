@@ -92,7 +92,7 @@ class Session {
   std::string consumer_created_;
   std::uint64_t settled_up_to_ = 0;  // stream sequence
   std::chrono::milliseconds ack_wait_;
-  Clock::time_point api_ok_{}, last_turn_ = Clock::now();
+  Clock::time_point api_ok_{}, last_sweep_ = Clock::now();
   Clock::time_point floor_saved_{};
   bool said_missing_ = false, said_empty_ = false;
   std::map<std::string, std::string> problems_;
@@ -363,10 +363,8 @@ void Session::look() {
 // Beyond ack_wait without a word the server gives everything to others: also what it has sent us and we have not read.
 void Session::turned() {
   parts_.reporter.turn();
-  const auto now = Clock::now();
-  const bool frozen = now - last_turn_ > std::max<Clock::duration>(ack_wait_, 1500ms);
-  last_turn_ = now;
-  if (!frozen) return;
+  if (Clock::now() - last_sweep_ <= ack_wait_) return;
+  last_sweep_ = Clock::now();
   worker_.abandon_waiting();
   if (stopping_ || std::exchange(stale_, true)) return;
   pull_.end([this] {
@@ -376,6 +374,7 @@ void Session::turned() {
 }
 
 void Session::sweep() {
+  last_sweep_ = Clock::now();
   worker_.still_working();
   last_try_.still_working();
   loop_.after(ack_wait_ / 3, [this] { sweep(); });

@@ -129,6 +129,7 @@ BOOST_AUTO_TEST_CASE(a_server_stopped_and_killed_in_mid_flow_costs_no_event_and_
       nats_server().kill();
     else
       nats_server().stop();
+    crowd.server_dies();  // what it took in its last moments, too
     std::this_thread::sleep_for(std::chrono::milliseconds(crowd.dice() % 1500));
     nats_server().start();
   }

@@ -59,7 +59,11 @@ BOOST_FIXTURE_TEST_CASE(three_rolling_restarts_of_all_while_a_retry_waits_count_
   receiver.answer("/", {{503}});
   const std::string id = publish();
   std::vector<std::optional<Child>> running(3);
-  for (auto& child : running) child.emplace(start());
+  // The first one makes the consumer, the others find it.
+  running[0].emplace(start());
+  BOOST_REQUIRE(eventually([&] { return !receiver.requests().empty(); }));
+  running[1].emplace(start());
+  running[2].emplace(start());
   BOOST_REQUIRE(eventually([&] { return !receiver.requests().empty(); }));
   for (int round = 0; round < 3; ++round)
     for (auto& child : running) {

@@ -31,7 +31,7 @@ class ExecutorCrowd : public ExecutorFixture {
   Process start_one();
   /// SIGKILL; the judgement knows of it.
   void kill(Process& process);
-  /// The server is about to be killed: it will forget the newest acknowledgements.
+  /// The server dies now, and with it the newest acknowledgements and what is on its way to executors.
   void server_dies();
   bool acts(const Process& process) const;  ///< it has sent a request
 
