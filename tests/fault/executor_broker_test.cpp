@@ -104,7 +104,7 @@ BOOST_FIXTURE_TEST_CASE(who_makes_the_consumer_anew_to_see_everything_again_gets
     executor.signal(SIGTERM);
     BOOST_REQUIRE(executor.wait() == 0);
   }
-  BOOST_REQUIRE(!api("CONSUMER.DELETE." + stream + "." + consumer).failed());
+  delete_consumer();
   BOOST_REQUIRE(!api("CONSUMER.DURABLE.CREATE." + stream + "." + consumer,
                      R"({"stream_name":")" + stream + R"(","config":{"durable_name":")" + consumer +
                          R"(","deliver_policy":"all","ack_policy":"explicit","replay_policy":"instant","ack_wait":30000000000,"max_deliver":3,"max_ack_pending":-1,"filter_subject":")" +

@@ -110,7 +110,7 @@ BOOST_FIXTURE_TEST_CASE(a_consumer_that_is_deleted_is_not_made_anew, Unmanaged) 
   publish();
   Child executor = start();
   BOOST_REQUIRE(eventually([&] { return settled(1); }));
-  BOOST_REQUIRE(!api("CONSUMER.DELETE." + stream + "." + consumer).failed());
+  delete_consumer();
   BOOST_TEST(eventually([&] { return said(executor, "manage = false forbids to create it"); }));
   BOOST_TEST(!consumer_exists());
   executor.signal(SIGTERM);

@@ -63,6 +63,7 @@ class ExecutorFixture {
   std::string status_endpoint() const;  ///< where the executors report to
   void create_stream();
   void delete_stream();
+  void delete_consumer();
 
   nats::ApiAnswer api(const std::string& subject, const std::string& json = "{}");
   std::uint64_t number(const std::string& subject, const std::vector<std::string>& path);  ///< a number in the answer's JSON
