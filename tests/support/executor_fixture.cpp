@@ -136,7 +136,7 @@ std::string ExecutorFixture::status_endpoint() const { return "ipc://" + (direct
 void ExecutorFixture::start_healthd() {
   const auto file = directory_.file(unique("healthd") + ".toml",
                                     "[transport]\ntransport = \"nats\"\nrun_executors = true\n[health]\nlisten = \"127.0.0.1:" +
-                                        std::to_string(health_port_) + "\"\nstatus_endpoint = \status_endpoint() + "\"\n");
+                                        std::to_string(health_port_) + "\"\nstatus_endpoint = \"" + status_endpoint() + "\"\n");
   healthd_.emplace(std::vector<std::string>{HEALTHD, "--config", file.string()});
   if (!eventually([&] { return http_get(health_port_, "/livez").status == 200; }))
     throw std::runtime_error("healthd does not answer: " + healthd_->err());
