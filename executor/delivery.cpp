@@ -50,6 +50,7 @@ std::optional<Delivery> parse_ack_subject(std::string_view subject) {
   if (!read(parts[from], delivery.deliveries) || !read(parts[from + 1], delivery.stream_seq) ||
       !read(parts[from + 2], delivery.consumer_seq) || !read(parts[from + 3], delivery.stored_at_ns))
     return std::nullopt;
+  if (!read(parts[from + 4], delivery.pending)) return std::nullopt;
   return delivery;
 }
 

@@ -17,6 +17,7 @@ struct Delivery {
   std::uint64_t stream_seq = 0;
   std::uint64_t consumer_seq = 0;
   std::int64_t stored_at_ns = 0;  ///< Unix time at which the stream took it
+  std::uint64_t pending = 0;  ///< messages of the consumer that come after this one
 };
 
 /// Reads `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>` and the longer form with

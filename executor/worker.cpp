@@ -293,7 +293,6 @@ void Worker::settle(Held& held, bool terminate) {
       tools_.acks.done(reply);
     settled_.add(seq, held.event_id);
   }
-  if (held.progress_stored) tools_.progress.forget(held.event_id);
   tools_.tally.settled(now - held.taken);
   if (held.failure != Failure::none)
     tools_.tally.failed(held.failure);
@@ -301,8 +300,11 @@ void Worker::settle(Held& held, bool terminate) {
     tools_.tally.end_to_end(std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()) -
                             held.view.changed_at);
   const bool alone = held.alone;
+  const std::string known = held.progress_stored ? held.event_id : std::string();
   remove(held.id);
   if (alone && alone_over_) std::exchange(alone_over_, {})(Alone::settled);
+  // After the ack: whoever dies between the two leaves a progress behind, not a message whose first action runs again.
+  if (!known.empty()) tools_.progress.forget(known);
   drain();
   if (calls_.changed) calls_.changed();
 }

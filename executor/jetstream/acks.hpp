@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "executor/origin.hpp"
@@ -22,6 +24,9 @@ class JetStreamAcks : public Acks {
   void hand_back(const std::string& reply) override { send(reply, "-NAK {\"delay\":1000000000}"); }
   void working(const std::string& reply) override;  ///< lost when it cannot be sent now
 
+  /// Does something that may be done only when every answer so far is sent: now, or when they are. Not when they are dropped.
+  void once_sent(std::function<void()> work);
+
   void hold() { held_ = true; }
   void release();  ///< the consumer is the same: send what was kept back
   void drop();     ///< it is another one: forget what was kept back
@@ -33,6 +38,7 @@ class JetStreamAcks : public Acks {
   const nats::Link& link_;
   bool held_ = false;
   std::vector<std::pair<std::string, const char*>> kept_;
+  std::vector<std::function<void()>> afterwards_;
 };
 
 }  // namespace fraiseql

@@ -5,6 +5,7 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "common/errors.hpp"
 #include "common/log.hpp"
@@ -90,6 +91,11 @@ std::vector<nats::Member> advisory_stream(const NatsConfig& config) {
 
 }  // namespace
 
+bool same_consumer(const std::string& created, const std::string& now) {
+  constexpr std::int64_t storing_takes_ns = 100'000'000;
+  return created == now || std::abs(parse_server_time(created) - parse_server_time(now)) < storing_takes_ns;
+}
+
 Broker::Broker(const nats::Link& link, const NatsConfig& config) : link_(link), config_(config) {}
 
 std::vector<std::string> Broker::ensure_own() {
@@ -153,17 +159,35 @@ std::optional<ConsumerState> Broker::ensure_consumer() {
   if (!state) throw Unavailable("consumer " + config_.consumer_name + " is gone again");
   state->drift = drift;
   state->stream_empty = stream->messages == 0;
-  floor_ = {std::max(state->ack_floor, std::uint64_t{0}), stream->created, now_ns()};
+  Floor highest{state->ack_floor, stream->created, state->created, now_ns()};
+  // Only of this very consumer: who makes it anew from the beginning wants to see everything again.
+  const auto consider = [&](const Floor& known) {
+    if (known.seq > highest.seq && !known.consumer_created.empty() && same_consumer(known.consumer_created, state->created))
+      highest.seq = known.seq;
+  };
+  consider(floor_);
+  if (const auto kept = kept_floor()) consider(*kept);
+  // kill -9 of a server loses the last acknowledgements, and one of 2.9 may lose them all: it empties the file with the
+  // consumer's state before it writes it.
+  if (highest.seq > state->ack_floor)
+    log::warn("the server has forgotten acknowledgements; what is known to be settled is not acted on again",
+              {{"consumer", config_.consumer_name}, {"floor", state->ack_floor}, {"known", highest.seq}});
+  floor_ = highest;
+  saved_ = 0;
+  state->settled_up_to = floor_.seq;
   return state;
+}
+
+std::optional<Floor> Broker::kept_floor() {
+  const auto kept = bucket_get("floor");
+  if (!kept) return std::nullopt;
+  const Document document = parse(kept->payload);
+  return Floor{number(&document, "seq"), text(document, "stream_created"), text(document, "consumer_created"), kept->stored_at_ns};
 }
 
 void Broker::create_consumer(const std::string& stream_created, std::uint64_t last_seq) {
   std::uint64_t floor = holds(floor_, stream_created, last_seq) ? floor_.seq : 0;
-  if (const auto kept = bucket_get("floor")) {
-    const Document document = parse(kept->payload);
-    const Floor from_bucket{number(&document, "seq"), text(document, "stream_created"), kept->stored_at_ns};
-    if (from_bucket.seq > floor && holds(from_bucket, stream_created, last_seq)) floor = from_bucket.seq;
-  }
+  if (const auto kept = kept_floor(); kept && kept->seq > floor && holds(*kept, stream_created, last_seq)) floor = kept->seq;
   const std::string from = floor > 0 ? "\"deliver_policy\":\"by_start_sequence\",\"opt_start_seq\":" + std::to_string(floor + 1)
                                      : std::string("\"deliver_policy\":\"all\"");
   const ApiAnswer answer =
@@ -230,7 +254,10 @@ std::vector<std::string> Broker::reconcile(const std::string& config_json) {
 
 std::optional<ConsumerState> Broker::look() {
   auto state = info(config_.stream_name, config_.consumer_name);
-  if (state && state->ack_floor >= floor_.seq) floor_ = {state->ack_floor, floor_.stream_created, now_ns()};
+  if (!state) return state;
+  if (!same_consumer(floor_.consumer_created, state->created) || state->ack_floor >= floor_.seq)
+    floor_ = {state->ack_floor, floor_.stream_created, state->created, now_ns()};
+  state->settled_up_to = floor_.seq;
   return state;
 }
 
@@ -240,9 +267,10 @@ std::uint64_t Broker::dead_letters() {
 }
 
 void Broker::save_floor() {
-  if (floor_.seq == 0) return;
-  bucket_put("floor",
-             "{\"seq\":" + std::to_string(floor_.seq) + ",\"stream_created\":" + json_quoted(floor_.stream_created) + "}");
+  if (floor_.seq == saved_) return;
+  bucket_put("floor", "{\"seq\":" + std::to_string(floor_.seq) + ",\"stream_created\":" + json_quoted(floor_.stream_created) +
+                          ",\"consumer_created\":" + json_quoted(floor_.consumer_created) + "}");
+  saved_ = floor_.seq;
 }
 
 std::optional<StoredMessage> Broker::fetch(std::uint64_t stream_seq) {

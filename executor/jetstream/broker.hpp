@@ -12,10 +12,10 @@
 
 namespace fraiseql {
 
-/// Up to where everything in the stream is settled, and when that was so.
+/// Up to where everything in the stream is settled, of which consumer of which stream, and when that was so.
 struct Floor {
   std::uint64_t seq = 0;
-  std::string stream_created;
+  std::string stream_created, consumer_created;
   std::int64_t seen_at_ns = 0;  ///< Unix time
 };
 
@@ -24,10 +24,16 @@ struct ConsumerState {
   std::uint64_t pending = 0;              ///< not delivered yet
   std::uint64_t ack_pending = 0;          ///< delivered, and not settled
   std::uint64_t ack_floor = 0;            ///< stream sequence
+  /// The highest floor that this consumer is known to have had: a server may forget acknowledgements, all of them even.
+  std::uint64_t settled_up_to = 0;
   std::chrono::milliseconds ack_wait{0};  ///< in force
   bool stream_empty = false;
   std::vector<std::string> drift;  ///< differences from the configuration that stay
 };
+
+/// Whether two answers tell of the same consumer, by its time of creation. Servers of 2.9 tell another one after their first
+/// restart, off by the time that storing it took.
+bool same_consumer(const std::string& created, const std::string& now);
 
 /// What the executors need in JetStream besides the stream: their consumer, the dead letter stream, the bucket and the
 /// stream of advisories. Every call blocks up to five seconds and throws Unavailable when JetStream does not answer, and
@@ -43,7 +49,7 @@ class Broker {
   /// The consumer as it is now; nullopt when it or its stream is gone.
   std::optional<ConsumerState> look();
   std::uint64_t dead_letters();  ///< in the stream; 0 when there is none
-  void save_floor();             ///< of the last look, into the bucket
+  void save_floor();             ///< of the last look, into the bucket, when it has moved
 
   std::optional<StoredMessage> fetch(std::uint64_t stream_seq);
   std::optional<StoredMessage> bucket_get(const std::string& key);  ///< nullopt: none, or deleted
@@ -63,10 +69,12 @@ class Broker {
   void create_consumer(const std::string& stream_created, std::uint64_t last_seq);
   std::vector<std::string> reconcile(const std::string& config_json);
   bool holds(const Floor& floor, const std::string& stream_created, std::uint64_t last_seq);
+  std::optional<Floor> kept_floor();
 
   const nats::Link& link_;
   const NatsConfig& config_;
   Floor floor_;
+  std::uint64_t saved_ = 0;  // of floor_, in the bucket
 };
 
 }  // namespace fraiseql

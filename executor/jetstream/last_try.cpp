@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <optional>
+#include <utility>
 
 #include "common/errors.hpp"
 #include "common/log.hpp"
@@ -21,6 +22,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int deaths_that_condemn = 2;
+constexpr auto patience = 1s;  // for the next one of many
 
 std::string marker_key(std::uint64_t seq) { return "m." + std::to_string(seq); }
 std::string settled_key(std::uint64_t seq) { return "d." + std::to_string(seq); }
@@ -63,35 +65,38 @@ LastTry::LastTry(const Tools& tools, Calls calls)
       pull_(tools.loop, tools.connection, Broker::advisories_stream(tools.config), tools.config.consumer_name,
             {[this](const nats::Message& message) { advised(message); },
              [this] {
-               if (ready_ && !stopping_ && !busy()) pull_.ask(1);
+               if (ready_ && !stopping_ && seq_ == 0) pull_.ask(1);
              },
              [this](const std::string& why) {
                ready_ = false;
+               linger_no_more();
                calls_.trouble("advisories: " + why);
              }}) {}
 
 void LastTry::ready() {
   ready_ = true;
-  if (!stopping_ && !busy()) pull_.ask(1);
+  if (!stopping_ && seq_ == 0) pull_.ask(1);
 }
 
 void LastTry::lost() {
   ready_ = false;
   pull_.lost();
+  linger_no_more();
 }
 
 void LastTry::stop() {
   stopping_ = true;
   pull_.lost();
+  linger_no_more();
   // One that has begun is over when the worker has settled it or handed it back.
-  if (busy() && !begun_) {
+  if (seq_ != 0 && !begun_) {
     tools_.acks.hand_back(reply_);
     forget();
   }
 }
 
 void LastTry::still_working() {
-  if (busy()) tools_.acks.working(reply_);
+  if (seq_ != 0) tools_.acks.working(reply_);
 }
 
 void LastTry::advised(const nats::Message& message) {
@@ -104,13 +109,19 @@ void LastTry::advised(const nats::Message& message) {
     return advisory.IsObject() && advisory.HasMember(name) && advisory[name].IsUint64() ? advisory[name].GetUint64() : 0;
   };
   if (advisory.HasParseError() || number("stream_seq") == 0) return tools_.acks.terminate(reply);
-  if (stopping_ || busy()) return tools_.acks.hand_back(reply);
+  if (stopping_ || seq_ != 0) return tools_.acks.hand_back(reply);
+  const auto delivery = parse_ack_subject(reply);
+  more_ = delivery && delivery->pending > 0;
+  const bool alone = std::exchange(lingering_, false);
+  tools_.loop.cancel(patience_);
   reply_ = reply;
   seq_ = number("stream_seq");
   deliveries_ = number("deliveries");
-  drained_ = begun_ = false;
+  drained_ = alone;
+  begun_ = false;
   log::warn("a message has used up its deliveries; it is tried once more, alone",
             {{"stream_seq", seq_}, {"deliveries", deliveries_}});
+  if (drained_) return begin_when_alone();
   calls_.stop_pulling([this, seq = seq_] {
     if (seq_ != seq) return;
     drained_ = true;
@@ -119,7 +130,7 @@ void LastTry::advised(const nats::Message& message) {
 }
 
 void LastTry::worker_changed() {
-  if (busy()) begin_when_alone();
+  if (seq_ != 0) begin_when_alone();
 }
 
 void LastTry::begin_when_alone() {
@@ -171,8 +182,24 @@ void LastTry::forget() {
   reply_.clear();
   event_.clear();
   seq_ = 0;
-  begun_ = drained_ = false;
+  begun_ = false;
   if (ready_ && !stopping_) pull_.ask(1);
+  if (more_ && drained_ && ready_ && !stopping_) return linger();
+  drained_ = false;
+  calls_.over();
+}
+
+// Whoever dies with a hundred messages in hand leaves a hundred last tries. To take up ordinary work between any two, and to
+// wait until that is done, would cost a second for each.
+void LastTry::linger() {
+  lingering_ = true;
+  patience_ = tools_.loop.after(patience, [this] { linger_no_more(); });
+}
+
+void LastTry::linger_no_more() {
+  tools_.loop.cancel(patience_);
+  if (!std::exchange(lingering_, false)) return;
+  drained_ = false;
   calls_.over();
 }
 

@@ -37,14 +37,15 @@ class LastTry {
     std::function<void(const std::string&)> trouble;  ///< JetStream did not answer, or the advisories are gone
   };
   LastTry(const Tools& tools, Calls calls);
+  ~LastTry() { tools_.loop.cancel(patience_); }
 
   void ready();  ///< connected, and everything is there: look out for advisories
   void lost();   ///< the connection is lost, and the open pull with it
   void stop();
   void worker_changed();  ///< the worker may have become empty
   void still_working();
-  /// An advisory is in hand: nothing new may be pulled.
-  bool busy() const { return seq_ != 0; }
+  /// An advisory is in hand, or the next one is about to come: nothing new may be pulled.
+  bool busy() const { return seq_ != 0 || lingering_; }
 
  private:
   void advised(const nats::Message& message);
@@ -52,6 +53,8 @@ class LastTry {
   void judged(std::shared_ptr<void> verdict);
   void finish(bool settled);
   void forget();
+  void linger();
+  void linger_no_more();
 
   Tools tools_;
   Calls calls_;
@@ -61,6 +64,9 @@ class LastTry {
   std::string reply_;
   std::uint64_t seq_ = 0, deliveries_ = 0;
   bool drained_ = false, begun_ = false;
+  bool more_ = false;       // advisories waited behind it
+  bool lingering_ = false;  // none in hand, nothing pulled yet
+  Loop::Timer patience_;
   std::string event_;
 };
 

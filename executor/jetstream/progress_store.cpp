@@ -1,5 +1,6 @@
 #include "executor/jetstream/progress_store.hpp"
 
+#include "executor/jetstream/acks.hpp"
 #include "executor/progress.hpp"
 
 namespace fraiseql {
@@ -39,7 +40,9 @@ void JetStreamProgress::save(const std::string& event_id, const std::string& jso
 }
 
 void JetStreamProgress::forget(const std::string& event_id) {
-  requests_.send(subject(event_id), {{"KV-Operation", "PURGE"}, {"Nats-Rollup", "sub"}}, "", 5s, [](const Requests::Reply&) {});
+  acks_.once_sent([this, subject = subject(event_id)] {
+    requests_.send(subject, {{"KV-Operation", "PURGE"}, {"Nats-Rollup", "sub"}}, "", 5s, [](const Requests::Reply&) {});
+  });
 }
 
 }  // namespace fraiseql

@@ -8,12 +8,14 @@
 
 namespace fraiseql {
 
+class JetStreamAcks;
+
 /// The progress of events in a key-value bucket.
 class JetStreamProgress : public ProgressStore {
  public:
-  /// `missing`: the bucket has to be made.
-  JetStreamProgress(Requests& requests, std::string bucket, std::function<void()> missing)
-      : requests_(requests), bucket_(std::move(bucket)), missing_(std::move(missing)) {}
+  /// `missing`: the bucket has to be made. What is forgotten stays until the acks before it are sent.
+  JetStreamProgress(Requests& requests, JetStreamAcks& acks, std::string bucket, std::function<void()> missing)
+      : requests_(requests), acks_(acks), bucket_(std::move(bucket)), missing_(std::move(missing)) {}
 
   void load(const std::string& event_id, std::function<void(std::optional<std::string>)> loaded) override;
   void save(const std::string& event_id, const std::string& json, std::chrono::milliseconds limit,
@@ -24,6 +26,7 @@ class JetStreamProgress : public ProgressStore {
   std::string subject(const std::string& event_id) const;
 
   Requests& requests_;
+  JetStreamAcks& acks_;
   std::string bucket_;
   std::function<void()> missing_;
 };

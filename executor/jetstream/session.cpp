@@ -38,12 +38,7 @@ namespace {
 constexpr int most_threads = 32;      // for each of mail, database, cache
 constexpr auto api_ok_for = 4s;       // without a round trip JetStream counts as unreachable
 constexpr auto hand_back_grace = 3s;  // to write progress at the end of a stop
-
-// Servers of 2.9 tell another time of creation after their first restart, off by the time that storing it took.
-bool same_consumer(const std::string& created, const std::string& now) {
-  constexpr std::int64_t storing_takes_ns = 100'000'000;
-  return created.empty() || created == now || std::abs(parse_server_time(created) - parse_server_time(now)) < storing_takes_ns;
-}
+constexpr auto floor_every = 5s;      // into the bucket: what a new executor may have to do again when the server forgets
 
 class Session {
  public:
@@ -95,8 +90,9 @@ class Session {
   bool preparing_ = false, looking_ = false, ensuring_ = false;
   std::uint64_t reconnects_ = 0;
   std::string consumer_created_;
+  std::uint64_t settled_up_to_ = 0;  // stream sequence
   std::chrono::milliseconds ack_wait_;
-  Clock::time_point api_ok_{}, last_turn_ = Clock::now();
+  Clock::time_point api_ok_{}, last_sweep_ = Clock::now();
   Clock::time_point floor_saved_{};
   bool said_missing_ = false, said_empty_ = false;
   std::map<std::string, std::string> problems_;
@@ -115,7 +111,7 @@ Session::Session(const SessionParts& parts)
       blocking_(std::min(parts.config.max_per_host, most_threads)),
       letters_(loop_, requests_, parts.tally, nats_, link_.max_payload(),
                {[this] { ensure_own(); }, [this] { worker_.resume(); }}),
-      progress_(requests_, Broker::bucket(nats_), [this] { ensure_own(); }),
+      progress_(requests_, acks_, Broker::bucket(nats_), [this] { ensure_own(); }),
       worker_({{loop_, http_, blocking_, &requests_}, letters_, acks_, progress_, parts.tally, parts.config},
               parts.observers.current(), {[this] {
                 last_try_.worker_changed();
@@ -128,7 +124,9 @@ Session::Session(const SessionParts& parts)
              if (stale_) return;
              const char* reply = natsMsg_GetReply(message.get());
              const auto delivery = reply ? parse_ack_subject(reply) : std::nullopt;
-             if (delivery) worker_.take(stored_message(message.get()), reply, delivery->deliveries);
+             if (!delivery) return;
+             if (delivery->stream_seq <= settled_up_to_) return acks_.done(reply);
+             worker_.take(stored_message(message.get()), reply, delivery->deliveries);
            },
            [this] { ask(); }, [this](const std::string& why) { consumer_gone(why, why.find("Deleted") != std::string::npos); }}),
       last_try_({loop_, link_.get(), nats_, broker_, background_, worker_, acks_},
@@ -264,7 +262,7 @@ void Session::prepared(std::optional<ConsumerState> consumer) {
 
 // Also when nobody has told us: acks in hand of a consumer that is gone would settle other messages.
 void Session::consumer_is(const ConsumerState& consumer) {
-  if (!same_consumer(consumer_created_, consumer.created)) {
+  if (!consumer_created_.empty() && !same_consumer(consumer_created_, consumer.created)) {
     log::warn("the consumer is another one than before; acks in hand are dropped", {{"held", worker_.held()}});
     acks_.drop();
     worker_.drop_acks();
@@ -272,6 +270,7 @@ void Session::consumer_is(const ConsumerState& consumer) {
     if (ready_) acks_.release();
   }
   consumer_created_ = consumer.created;
+  settled_up_to_ = consumer.settled_up_to;
   if (consumer.ack_wait > 0ms) ack_wait_ = consumer.ack_wait;
 }
 
@@ -298,6 +297,7 @@ void Session::consumer_gone(const std::string& why, bool deleted) {
     acks_.drop();
     worker_.drop_acks();
     consumer_created_.clear();
+    settled_up_to_ = 0;
   }
   if (connected_) prepare();
 }
@@ -335,8 +335,8 @@ void Session::tick() {
 void Session::look() {
   if (looking_ || !connected_ || !ready_ || stopping_) return;
   looking_ = true;
-  // At the first look, too: executors that are killed before their first minute is over must not leave an old floor behind.
-  const bool save = nats_.manage && Clock::now() - floor_saved_ >= 60s;
+  // At the first look, too: executors that are killed early must not leave an old floor behind.
+  const bool save = Clock::now() - floor_saved_ >= floor_every;
   off_loop(
       [this, save] {
         auto consumer = broker_.look();
@@ -363,10 +363,8 @@ void Session::look() {
 // Beyond ack_wait without a word the server gives everything to others: also what it has sent us and we have not read.
 void Session::turned() {
   parts_.reporter.turn();
-  const auto now = Clock::now();
-  const bool frozen = now - last_turn_ > std::max<Clock::duration>(ack_wait_, 1500ms);
-  last_turn_ = now;
-  if (!frozen) return;
+  if (Clock::now() - last_sweep_ <= ack_wait_) return;
+  last_sweep_ = Clock::now();
   worker_.abandon_waiting();
   if (stopping_ || std::exchange(stale_, true)) return;
   pull_.end([this] {
@@ -376,6 +374,7 @@ void Session::turned() {
 }
 
 void Session::sweep() {
+  last_sweep_ = Clock::now();
   worker_.still_working();
   last_try_.still_working();
   loop_.after(ack_wait_ / 3, [this] { sweep(); });

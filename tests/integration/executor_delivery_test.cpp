@@ -177,7 +177,7 @@ BOOST_FIXTURE_TEST_CASE(a_consumer_that_is_deleted_is_made_anew_and_nothing_sett
   for (int i = 0; i < 5; ++i) publish();
   Child executor = start();
   BOOST_REQUIRE(eventually([&] { return settled(5); }));
-  BOOST_REQUIRE(!api("CONSUMER.DELETE." + stream + "." + consumer).failed());
+  delete_consumer();
   publish();
   BOOST_REQUIRE(eventually([&] { return settled(6); }));
   BOOST_TEST(receiver.requests().size() == 6u);

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 #include <stdexcept>
 
 #include "common/config.hpp"
@@ -12,20 +13,21 @@
 namespace fraiseql::test {
 namespace {
 
-NatsConfig connection_config() {
+NatsConfig connection_config(const std::string& url) {
   NatsConfig config{};
-  config.url = nats_server().url();
+  config.url = url;
   return config;
 }
 
 }  // namespace
 
-ExecutorFixture::ExecutorFixture() {
+ExecutorFixture::ExecutorFixture(NatsServer& server, const std::string& url) {
+  config.nats_url = url.empty() ? server.url() : url;
   stream = unique("events_");
   prefix = "test." + stream;
   consumer = "worker_" + stream;
   dlq_prefix = "letters." + stream;
-  link_ = std::make_unique<nats::Link>(connection_config(), nats::Link::Reconnect::always, "test");
+  link_ = std::make_unique<nats::Link>(connection_config(config.nats_url), nats::Link::Reconnect::always, "test");
   create_stream();
 }
 
@@ -40,6 +42,12 @@ void ExecutorFixture::create_stream() {
 void ExecutorFixture::delete_stream() {
   const auto answer = api("STREAM.DELETE." + stream);
   if (answer.failed()) throw std::runtime_error("delete stream: " + answer.description);
+}
+
+// 2.9 fails to remove the directory while it writes the consumer's state into it.
+void ExecutorFixture::delete_consumer() {
+  if (!eventually([&] { return !api("CONSUMER.DELETE." + stream + "." + consumer).failed() || !consumer_exists(); }))
+    throw std::runtime_error("the consumer cannot be deleted");
 }
 
 std::string ExecutorFixture::publish(Event event) {
@@ -101,10 +109,10 @@ std::string ExecutorFixture::webhook(const std::string& name, const std::string&
 
 std::string ExecutorFixture::observer_text() const {
   return "[transport]\ntransport = \"nats\"\nrun_executors = true\n[transport.nats]\nurl = \"" +
-                           nats_server().url() + "\"\nstream_name = \"" + stream + "\"\nsubject_prefix = \"" + prefix +
+                           config.nats_url + "\"\nstream_name = \"" + stream + "\"\nsubject_prefix = \"" + prefix +
                            "\"\nconsumer_name = \"" + consumer + "\"\ndlq_subject_prefix = \"" + dlq_prefix +
                            "\"\n[transport.nats.jetstream]\nack_wait_secs = " + std::to_string(config.ack_wait_secs) +
-                           "\nmax_deliver = " + std::to_string(config.max_deliver) +
+                           "\nmax_deliver = " + std::to_string(config.max_deliver) + "\nmanage = " + (config.manage ? "true" : "false") +
                            "\n[executor]\nmax_concurrency = " + std::to_string(config.max_concurrency) +
                            "\nmax_per_host = " + std::to_string(config.max_per_host) +
                            "\nchannel_capacity = " + std::to_string(config.channel_capacity) + "\nshutdown_timeout = \"" +
@@ -124,6 +132,24 @@ std::vector<std::string> ExecutorFixture::command() {
 }
 
 std::string ExecutorFixture::status_endpoint() const { return "ipc://" + (directory_ / "status").string(); }
+
+void ExecutorFixture::start_healthd() {
+  const auto file = directory_.file(unique("healthd") + ".toml",
+                                    "[transport]\ntransport = \"nats\"\nrun_executors = true\n[health]\nlisten = \"127.0.0.1:" +
+                                        std::to_string(health_port_) + "\"\nstatus_endpoint = \"" + status_endpoint() + "\"\n");
+  healthd_.emplace(std::vector<std::string>{HEALTHD, "--config", file.string()});
+  if (!eventually([&] { return http_get(health_port_, "/livez").status == 200; }))
+    throw std::runtime_error("healthd does not answer: " + healthd_->err());
+}
+
+std::map<std::string, double> ExecutorFixture::metrics() const {
+  std::map<std::string, double> series;
+  std::istringstream lines(http_get(health_port_, "/metrics").body);
+  for (std::string line; std::getline(lines, line);)
+    if (const auto space = line.rfind(' '); !line.empty() && line[0] != '#' && space != std::string::npos)
+      series[line.substr(0, space)] = std::strtod(line.c_str() + space + 1, nullptr);
+  return series;
+}
 
 Child ExecutorFixture::start() { return Child(command()); }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "common/nats/link.hpp"
 #include "executor/delivery.hpp"
+#include "tests/support/http.hpp"
 #include "tests/support/servers.hpp"
 #include "tests/support/webhook_receiver.hpp"
 
@@ -16,7 +18,8 @@ namespace fraiseql::test {
 /// A stream of its own as a bridge would have made it, a receiver for webhooks, and executors as real processes.
 class ExecutorFixture {
  public:
-  ExecutorFixture();
+  /// `url`: how the tests and executors log in to `server`; empty: as nobody in particular.
+  explicit ExecutorFixture(NatsServer& server = nats_server(), const std::string& url = "");
 
   struct Event {
     std::string id = "";  ///< empty: a fresh one
@@ -45,6 +48,8 @@ class ExecutorFixture {
     std::string shutdown_timeout = "10s";
     std::string allow_networks = "[\"127.0.0.0/8\"]";
     std::string max_dlq_size;  ///< empty: unlimited
+    bool manage = true;
+    std::string nats_url;      ///< of the executors
     std::string observers;     ///< the [[observers]] tables
   } config;
 
@@ -58,6 +63,7 @@ class ExecutorFixture {
   std::string status_endpoint() const;  ///< where the executors report to
   void create_stream();
   void delete_stream();
+  void delete_consumer();
 
   nats::ApiAnswer api(const std::string& subject, const std::string& json = "{}");
   std::uint64_t number(const std::string& subject, const std::vector<std::string>& path);  ///< a number in the answer's JSON
@@ -66,6 +72,13 @@ class ExecutorFixture {
   bool settled(std::uint64_t stored);    ///< everything is, and so much was delivered
   std::vector<StoredMessage> letters();  ///< in the dead letter stream
   bool consumer_exists();
+
+  /// A healthd that the executors of this fixture report to; those that start after it are counted in full.
+  void start_healthd();
+  HttpAnswer health() const { return http_get(health_port_, "/health?verbose"); }
+  bool health_has(const std::string& words) const { return health().body.find(words) != std::string::npos; }
+  /// The series of /metrics: name with labels, as printed, to value.
+  std::map<std::string, double> metrics() const;
 
   std::string stream, prefix, consumer, dlq_prefix;
   WebhookReceiver receiver;
@@ -76,6 +89,8 @@ class ExecutorFixture {
   TempDir directory_;
   std::string observer_file_;  // of the last command
   std::unique_ptr<nats::Link> link_;
+  int health_port_ = free_port();
+  std::optional<Child> healthd_;
 };
 
 }  // namespace fraiseql::test

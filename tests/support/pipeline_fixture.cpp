@@ -44,11 +44,27 @@ bool PipelineFixture::settled() const {
   }
 }
 
-unsigned seed_of_this_run() {
+namespace {
+
+const char* given_to_this_run(const std::string& name) {
+  std::string variable = "FRAISEQL_TEST_" + name;
+  for (char& c : variable)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c & ~0x20);
   const auto& suite = boost::unit_test::framework::master_test_suite();
-  const char* given = std::getenv("FRAISEQL_TEST_SEED");
   for (int i = 1; i + 1 < suite.argc; ++i)
-    if (std::string(suite.argv[i]) == "--seed") given = suite.argv[i + 1];
+    if (suite.argv[i] == "--" + name) return suite.argv[i + 1];
+  return std::getenv(variable.c_str());
+}
+
+}  // namespace
+
+std::size_t number_of_this_run(const std::string& name, std::size_t otherwise) {
+  const char* given = given_to_this_run(name);
+  return given ? std::strtoul(given, nullptr, 10) : otherwise;
+}
+
+unsigned seed_of_this_run() {
+  const char* given = given_to_this_run("seed");
   const unsigned seed = given ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : std::random_device{}();
   std::fprintf(stderr, "seed %u\n", seed);
   return seed;

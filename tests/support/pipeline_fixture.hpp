@@ -46,6 +46,9 @@ struct PipelineFixture : BridgeFixture {
 /// The seed of this run, printed: `--seed N` after `--`, else the variable FRAISEQL_TEST_SEED, else a fresh one.
 unsigned seed_of_this_run();
 
+/// A number that makes a run longer: `--<name> N` after `--`, else the variable FRAISEQL_TEST_<NAME>, else `otherwise`.
+std::size_t number_of_this_run(const std::string& name, std::size_t otherwise);
+
 /// The most memory that a process has had resident, in kB.
 long peak_kb(pid_t pid);
 

@@ -21,6 +21,7 @@ class NatsServer {
   void restart() { kill(); start(); }
   pid_t pid() const { return child_->pid(); }
   bool running() { return child_ && child_->running(); }
+  std::filesystem::path store() const { return directory_ / "store"; }  ///< where it keeps its files
   std::string log() const { return child_ ? child_->err() : ""; }  ///< what this run of it has said so far
   void pause();   ///< SIGSTOP: connections stay open and nothing answers
   void resume();

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace fraiseql::test {
@@ -45,6 +46,8 @@ struct WebhookReceiver::Impl {
   mutable std::mutex mutex;
   std::vector<Request> requests;
   std::map<std::string, std::vector<Answer>> answers;
+  std::function<Answer(const Request&, std::size_t)> decide;
+  std::unordered_map<std::string, std::size_t> earlier;  // by path and webhook-id
   int open = 0, most = 0;
   std::atomic<bool> stopping{false};
   std::atomic<std::size_t> sent{0};
@@ -76,13 +79,21 @@ struct WebhookReceiver::Impl {
     for (int got; (got = mg_read(connection, buffer, sizeof buffer)) > 0;)
       request.body.append(buffer, static_cast<std::size_t>(got));
     Answer answer;
+    std::size_t number;
     {
       const std::lock_guard lock(mutex);
-      answer = next(request.path);
+      answer = decide ? decide(request, earlier[request.path + ' ' + request.headers["webhook-id"]]++) : next(request.path);
+      number = requests.size();
       requests.push_back(std::move(request));
       most = std::max(most, ++open);
     }
     pause(answer.delay);
+    {
+      // Before it is sent: what the client does next comes after it.
+      const std::lock_guard lock(mutex);
+      requests[number].answered_at = std::chrono::steady_clock::now();
+      if (answer.how == Answer::How::whole) requests[number].answered = answer.status;
+    }
     respond(connection, answer, info->remote_port);
     const std::lock_guard lock(mutex);
     --open;
@@ -145,6 +156,11 @@ std::string WebhookReceiver::url(const std::string& path) const {
 void WebhookReceiver::answer(const std::string& path, std::vector<Answer> answers) {
   const std::lock_guard lock(impl_->mutex);
   impl_->answers[path] = std::move(answers);
+}
+
+void WebhookReceiver::answer_by(std::function<Answer(const Request&, std::size_t)> decide) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->decide = std::move(decide);
 }
 
 std::vector<WebhookReceiver::Request> WebhookReceiver::requests() const {

@@ -18,6 +18,9 @@ class WebhookReceiver {
     std::string query;                           ///< behind the ?; this and the path as they came, percent-encoded
     std::map<std::string, std::string> headers;  ///< names in lower case
     std::chrono::steady_clock::time_point at;
+    /// When its answer began, and the status of one that was whole; 0: none yet, or the connection was reset.
+    std::chrono::steady_clock::time_point answered_at{};
+    int answered = 0;
   };
   struct Answer {
     int status = 200;
@@ -43,6 +46,9 @@ class WebhookReceiver {
 
   /// The next answers of a path, one for each request; the last one stays. Without any: 200.
   void answer(const std::string& path, std::vector<Answer> answers);
+
+  /// Asked for each answer instead, from many threads; `earlier`: requests with the same path and webhook-id before this one.
+  void answer_by(std::function<Answer(const Request&, std::size_t earlier)> decide);
 
   std::vector<Request> requests() const;                         ///< in order of arrival
   std::vector<Request> requests(const std::string& path) const;  ///< the same of one path
