@@ -79,11 +79,16 @@ BOOST_FIXTURE_TEST_CASE(three_rolling_restarts_of_all_while_a_retry_waits_count_
     return (!requests.empty() && requests.back().answered == 200) || !letters().empty();
   };
   BOOST_REQUIRE(eventually(done, 60s));
-  // Never silence, and every try is one more than the one before.
+  // Never silence, and every try is one more than the one before. 2.9 may count a delivery as the first again when the pull
+  // that it was meant for belongs to an executor that has left: then nobody looks for what was tried.
+  const bool forgets = nats_server().version().starts_with("2.9.");
   const auto requests = receiver.requests();
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    BOOST_TEST(requests[i].headers.at("webhook-id") == id);
-    BOOST_TEST(requests[i].headers.at("fraiseql-attempt") == std::to_string(i + 1));
+  int before = 0;
+  for (const auto& request : requests) {
+    BOOST_TEST(request.headers.at("webhook-id") == id);
+    const int attempt = std::stoi(request.headers.at("fraiseql-attempt"));
+    BOOST_TEST((attempt == before + 1 || (forgets && attempt == 1)), attempt << " after " << before);
+    before = attempt;
   }
   BOOST_TEST(letters().size() <= 1u);
   BOOST_TEST(eventually([&] { return messages(stream + "_advisories") == 0 && unsettled() == 0; }));

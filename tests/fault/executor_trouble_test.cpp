@@ -146,12 +146,14 @@ BOOST_AUTO_TEST_CASE(a_letter_that_the_server_does_not_permit_is_held_and_writte
 BOOST_FIXTURE_TEST_CASE(a_frozen_executor_does_not_do_afterwards_what_it_had_not_begun, Trouble) {
   config.ack_wait_secs = 1;
   config.max_concurrency = config.max_per_host = 2;
-  receiver.answer("/frozen", {{200, "", {}, 300ms}});
+  receiver.answer("/frozen", {{200, "", {}, 800ms}});
   config.observers = webhook("hook", receiver.url("/frozen"));
   // Ten entities' lines and some without: begun, waiting for a slot, and waiting for an earlier change.
   for (int i = 0; i < 30; ++i) publish({.entity_id = i % 3 == 0 ? "" : std::to_string(i % 10)});
   Child frozen = start();
-  BOOST_REQUIRE(eventually([&] { return receiver.open_requests() == 2; }));
+  BOOST_REQUIRE(eventually([&] {
+    return receiver.open_requests() == 2 && number("CONSUMER.INFO." + stream + "." + consumer, {"num_ack_pending"}) >= 4;
+  }));
   frozen.signal(SIGSTOP);
   BOOST_REQUIRE(eventually([&] { return receiver.open_requests() == 0; }));
   const std::size_t begun = receiver.requests("/frozen").size();
