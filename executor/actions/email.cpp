@@ -10,6 +10,7 @@
 #include "executor/actions/compile.hpp"
 #include "executor/actions/kinds.hpp"
 #include "executor/actions/mail_message.hpp"
+#include "executor/actions/recipients.hpp"
 #include "executor/actions/running.hpp"
 #include "executor/curl_failure.hpp"
 
@@ -60,6 +61,8 @@ std::size_t give_text(char* buffer, std::size_t, std::size_t room, void* self) {
 
 std::size_t take_reply(char* data, std::size_t, std::size_t size, void* self) {
   auto* reply = static_cast<Reply*>(self);
+  // libcurl says QUIT when a mail was refused, and this is the answer to that.
+  if (std::string_view(data, size).starts_with("221")) return size;
   reply->line.assign(data, std::min<std::size_t>(size, 300));
   reply->code = std::atoi(reply->line.substr(0, 3).c_str());
   return size;
@@ -201,7 +204,7 @@ class EmailAction : public Action {
         timeout_(config.timeout),
         from_(std::move(from)),
         reply_to_(std::move(reply_to)),
-        to_(compile(config.to, "to", Template::Place::text)),
+        to_(config.to),
         subject_(compile(config.subject, "subject", Template::Place::text)),
         body_(compile(config.body_template, "body_template", Template::Place::text)),
         has_body_(config.body_template.set()) {}
@@ -209,7 +212,7 @@ class EmailAction : public Action {
   const std::string& host() const override { return host_; }
 
   std::unique_ptr<Running> start(const Try& attempt, const ActionTools& tools, Done done) const override {
-    auto to = parse_addresses(fill(to_, "to", attempt));
+    auto to = to_.of(attempt);
     if (!to) return run_nothing(tools.loop, {Failure::unusable_template, 0, "to: " + to.error().what, {}, true}, std::move(done));
     Envelope mail;
     mail.from = from_.address;
@@ -227,7 +230,7 @@ class EmailAction : public Action {
 
   std::string preview(const Try& attempt) const override {
     return preview_of(
-        [&] { return "email by " + host_ + " to " + fill(to_, "to", attempt) + ": " + fill(subject_, "subject", attempt); });
+        [&] { return "email by " + host_ + " to " + to_.preview(attempt) + ": " + fill(subject_, "subject", attempt); });
   }
 
   std::string complaint() const override {
@@ -245,7 +248,8 @@ class EmailAction : public Action {
   std::chrono::milliseconds timeout_;
   MailAddress from_;
   std::vector<MailAddress> reply_to_;
-  Template to_, subject_, body_;
+  Recipients to_;
+  Template subject_, body_;
   bool has_body_;
 };
 
@@ -280,9 +284,6 @@ std::unique_ptr<const Action> make_email(const ActionConfig& config, const Actio
   }
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw std::runtime_error("libcurl does not start");
   auto server = std::make_shared<const MailServer>(server_of(settings.email));
-  // What is fixed is judged now, not at the first event.
-  if (compile(config.to, "to", Template::Place::text).fixed())
-    if (const auto to = parse_addresses(config.to.text); !to) throw wrong(config.to, "to", to.error().what);
   return std::make_unique<EmailAction>(config, std::move(server), from.value().front(), std::move(reply_to));
 }
 

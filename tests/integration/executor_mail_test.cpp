@@ -56,7 +56,7 @@ BOOST_FIXTURE_TEST_CASE(a_mail_arrives_as_the_templates_say, MailFixture) {
   email_table(server);
   observer(
       "order", "Order",
-      "to_template = \"{{ customer }} <{{ email }}>, archive@example.org\"\nsubject_template = \"Bestellung {{ name }}\"\n"
+      "to_template = '{{ customer }} <{{ email }}>, archive@example.org'\nsubject_template = \"Bestellung {{ name }}\"\n"
       "body_template = \"\"\"Grüße {{ name }},\n.\nTotal = {{ total }}\n{{ long }}\n\"\"\"\nreply_to = \"help@example.org\"\n");
   const std::string lengthy(3000, 'x');
   const std::string id =
@@ -80,6 +80,22 @@ BOOST_FIXTURE_TEST_CASE(a_mail_arrives_as_the_templates_say, MailFixture) {
   for (std::size_t at = mail.raw.find("\r\n"); at != std::string::npos; begin = at + 2, at = mail.raw.find("\r\n", begin))
     longest = std::max(longest, at - begin);
   BOOST_TEST(longest <= 78u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_value_adds_no_receiver, MailFixture) {
+  SmtpServer server;
+  email_table(server);
+  observer("order", "Order", "to_template = '{{ name }} <{{ email }}>'\nsubject = \"Hello\"\nbody_template = \"x\"\n");
+  observer("plain", "Order", "to_template = '{{ email }}'\nsubject = \"Hello\"\nbody_template = \"x\"\n");
+  publish({.data = R"({"name":"Ann","email":"ann@example.net, eve@example.org"})"});
+  publish({.data = R"({"name":"Ann> , Eve <eve@example.org","email":"ann@example.net"})"});
+  Child executor = start_mailing();
+  BOOST_REQUIRE(eventually([&] { return settled(2); }));
+  BOOST_REQUIRE(server.mails().size() == 2u);  // both of the second event
+  for (const auto& mail : server.mails())
+    BOOST_TEST(mail.to == (std::vector<std::string>{"ann@example.net"}), boost::test_tools::per_element());
+  BOOST_TEST(letters().size() == 2u);
+  BOOST_TEST(letter_of("plain").header("Fraiseql-Dlq-Error") == "to: a value holds several mail addresses where one belongs");
 }
 
 BOOST_FIXTURE_TEST_CASE(no_value_of_an_event_becomes_a_header_or_a_command, MailFixture) {

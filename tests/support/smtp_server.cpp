@@ -1,5 +1,4 @@
 #include "tests/support/smtp_server.hpp"
-#include "tests/support/programs.hpp"
 
 #include <rapidjson/document.h>
 
