@@ -13,6 +13,7 @@
 #include "common/event.hpp"
 #include "common/nats/publisher.hpp"
 #include "common/nats/scan.hpp"
+#include "common/nats/server_time.hpp"
 #include "common/nats/streams.hpp"
 #include "common/nats/wire.hpp"
 

@@ -1,8 +1,8 @@
 #include "bridge/stored_message.hpp"
 
-#include <openssl/evp.h>
 #include <rapidjson/document.h>
 
+#include "common/base64.hpp"
 #include "common/errors.hpp"
 
 namespace fraiseql {
@@ -18,12 +18,7 @@ std::optional<std::string> stored_headers(const nats::Link& link, const std::str
     throw Unavailable("STREAM.MSG.GET." + stream + ": an answer without message");
   const auto& message = document["message"];
   if (!message.HasMember("hdrs") || !message["hdrs"].IsString()) return std::string();
-  const std::string_view encoded(message["hdrs"].GetString(), message["hdrs"].GetStringLength());
-  std::string block(encoded.size(), '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(block.data()), reinterpret_cast<const unsigned char*>(encoded.data()),
-                                   static_cast<int>(encoded.size()));
-  block.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-  return block;
+  return from_base64({message["hdrs"].GetString(), message["hdrs"].GetStringLength()}).value_or(std::string());
 }
 
 std::string_view header_value(std::string_view block, std::string_view name) {

@@ -14,7 +14,7 @@
 #include "cli/letter_text.hpp"
 #include "common/config.hpp"
 #include "common/errors.hpp"
-#include "common/nats/scan.hpp"
+#include "common/nats/server_time.hpp"
 
 namespace fraiseql {
 namespace {

@@ -1,6 +1,5 @@
 #include "cli/letter_text.hpp"
 
-#include <openssl/evp.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/reader.h>
@@ -9,8 +8,10 @@
 #include <array>
 #include <optional>
 
-#include "common/nats/scan.hpp"
+#include "common/base64.hpp"
+#include "common/nats/server_time.hpp"
 #include "common/nats/streams.hpp"
+#include "common/text.hpp"
 
 namespace fraiseql {
 namespace {
@@ -18,27 +19,9 @@ namespace {
 constexpr unsigned reading = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
 constexpr std::string_view replacement = "\xEF\xBF\xBD";
 
-// Bytes of the UTF-8 character that begins there; 0: none does.
-std::size_t character(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  const std::size_t size = first < 0x80                    ? 1
-                           : first >= 0xf0 && first < 0xf5 ? 4
-                           : first >= 0xe0 && first < 0xf0 ? 3
-                           : first >= 0xc2 && first < 0xe0 ? 2
-                                                           : 0;
-  if (size == 0 || size > text.size()) return 0;
-  for (std::size_t i = 1; i < size; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0) || (first == 0xf0 && byte(1) < 0x90) ||
-      (first == 0xf4 && byte(1) >= 0x90))
-    return 0;
-  return size;
-}
-
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
-    const std::size_t size = character(text);
+    const std::size_t size = utf8_character(text);
     if (size == 0) return false;
     text.remove_prefix(size);
   }
@@ -48,7 +31,7 @@ bool is_utf8(std::string_view text) {
 std::string as_utf8(std::string_view text) {
   std::string made;
   while (!text.empty()) {
-    const std::size_t size = character(text);
+    const std::size_t size = utf8_character(text);
     made += size == 0 ? replacement : text.substr(0, size);
     text.remove_prefix(size == 0 ? 1 : size);
   }
@@ -126,14 +109,6 @@ std::optional<std::string> laid_out(std::string_view json) {
 bool is_json(std::string_view text) {
   Nowhere handler;
   return walks(text, handler);
-}
-
-std::string base64(std::string_view bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
-                                   static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
 }
 
 std::string who(const LetterFacts& facts) {
@@ -229,7 +204,7 @@ std::string full_json(const LetterFacts& facts, const nats::StoredLetter& letter
   // As its own bytes: numbers keep their digits.
   if (is_json(letter.payload)) made += "\"payload\":" + letter.payload;
   else if (is_utf8(letter.payload)) made += "\"payload_text\":" + json_text(letter.payload);
-  else made += "\"payload_base64\":" + json_text(base64(letter.payload));
+  else made += "\"payload_base64\":" + json_text(to_base64(letter.payload));
   return made + "}";
 }
 

@@ -7,6 +7,7 @@
 
 #include "cli/subcommand.hpp"
 #include "common/errors.hpp"
+#include "common/text.hpp"
 
 using namespace fraiseql;
 
@@ -21,12 +22,6 @@ constexpr struct {
     {"migrate", migrate_command},
     {"run", run_command},
 };
-
-std::string one_line(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return text;
-}
 
 }  // namespace
 

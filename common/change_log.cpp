@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <limits>
 
 #include "common/change_log_sql.hpp"
@@ -44,31 +45,13 @@ std::optional<std::string> null_if_empty(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional<std::string>(text);
 }
 
-std::int64_t length(std::string_view digits) {
+std::int64_t number_in(std::string_view digits) {
   std::int64_t number = 0;
-  for (const char c : digits) number = number * 10 + (c - '0');
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
   return number;
 }
 
-std::int64_t signed_number(std::string_view digits) {
-  return digits.starts_with('-') ? -length(digits.substr(1)) : length(digits);
-}
-
 bool is_delete(std::string_view verb) { return verb.size() == 6 && strncasecmp(verb.data(), "DELETE", 6) == 0; }
-
-constexpr const char* schema_question = R"(
-SELECT c.relkind::text,
-  EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid),
-  EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'xact_id' AND NOT attisdropped AND atttypid = 'xid8'::regtype)
-    AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'trigger_zz_entity_change_xact_id' AND tgenabled = 'A')
-    AND EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisvalid
-                AND x.relname = 'tb_entity_change_log_xact_id_idx')
-    AND (SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('core.tb_transport_checkpoint') AND NOT attisdropped AND attname IN
-         ('snapshot', 'window_snapshot', 'window_pk', 'epoch', 'system_identifier', 'stream_seq', 'stream_msg_id')) = 7
-    AND to_regclass('core.tb_transport_checkpoint_history') IS NOT NULL,
-  (SELECT seqcache FROM pg_sequence WHERE seqrelid = pg_get_serial_sequence(c.oid::regclass::text, 'pk_entity_change_log')::regclass),
-  (SELECT system_identifier FROM pg_control_system())
-FROM pg_class c WHERE c.oid = to_regclass('core.tb_entity_change_log'))";
 
 constexpr const char* save = R"(
 UPDATE core.tb_transport_checkpoint SET last_pk = greatest(last_pk, $3), snapshot = $4, window_snapshot = $5, window_pk = $6,
@@ -99,25 +82,6 @@ ChangeLog::ChangeLog(const std::string& url, std::string transport_name, bool st
     check_server();
     prepare();
   });
-}
-
-void ChangeLog::check_server() {
-  const Rows server = postgres_.exec("SELECT pg_backend_pid(), pg_is_in_recovery()");
-  if (server.integer(0, 0) != postgres_.backend_pid())
-    throw ConfigError(
-        "database.url leads to a connection pooler: this program needs PostgreSQL itself, for its lock belongs to one session");
-  if (server.text(0, 1) == "t") throw DatabaseUnavailable("this server is a standby: its rows may lag or vanish");
-  if (postgres_.server_version() < 130000) throw ConfigError("PostgreSQL 13 or later is needed");
-  const Rows schema = postgres_.exec(schema_question);
-  if (schema.empty()) throw ConfigError("core.tb_entity_change_log does not exist; run: fraiseql migrate");
-  if (schema.text(0, 0) != "r" || schema.text(0, 1) == "t")
-    throw ConfigError(
-        "core.tb_entity_change_log must be one unpartitioned table: the order of an entity's changes is that of its pk");
-  if (schema.text(0, 2) != "t") throw ConfigError("the schema is older than this program needs; run: fraiseql migrate");
-  if (schema.integer(0, 3) != 1)
-    throw ConfigError(
-        "pk_entity_change_log must come from one sequence with CACHE 1: the order of an entity's changes is that of its pk");
-  system_identifier_ = signed_number(schema.text(0, 4));
 }
 
 void ChangeLog::prepare() {
@@ -170,7 +134,7 @@ Checkpoint ChangeLog::checkpoint() {
     found.epoch = row.integer(0, 4);
     found.stream_seq = row.integer(0, 5);
     found.stream_msg_id = row.text(0, 6);
-    found.system_identifier = signed_number(row.text(0, 7));
+    found.system_identifier = row.integer(0, 7);
     return found;
   });
 }
@@ -309,7 +273,7 @@ Page ChangeLog::page_of_window(const Place& place, int max_rows, std::size_t max
   for (int index = 0; index < found.size(); ++index) {
     found.read_row(index, column);
     ChangeRow row;
-    row.pk = signed_number(column[0]);
+    row.pk = number_in(column[0]);
     row.id = column[1];
     row.entity = column[2];
     row.verb = column[3];
@@ -328,8 +292,8 @@ Page ChangeLog::page_of_window(const Place& place, int max_rows, std::size_t max
     const std::string_view lengths = column[17];  // only when the texts stayed behind
     const auto plus = std::min(lengths.find('+'), lengths.size());
     const std::int64_t data_length =
-        lengths.empty() ? static_cast<std::int64_t>(row.data.size()) : signed_number(lengths.substr(0, plus));
-    const std::int64_t before_length = !lengths.empty()    ? signed_number(lengths.substr(plus + 1))
+        lengths.empty() ? static_cast<std::int64_t>(row.data.size()) : number_in(lengths.substr(0, plus));
+    const std::int64_t before_length = !lengths.empty()    ? number_in(lengths.substr(plus + 1))
                                        : row.before.data() ? static_cast<std::int64_t>(row.before.size())
                                                            : -1;
     // Of a DELETE only one of the two is published.

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "common/errors.hpp"
+#include "common/text.hpp"
 
 namespace fraiseql {
 namespace {
@@ -41,12 +42,6 @@ std::vector<std::uint64_t> numbers_of(const RetryRequest& request, std::istream&
   std::sort(numbers.begin(), numbers.end());
   numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
   return numbers;
-}
-
-std::string one_line(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return text;
 }
 
 // The action is over and must not run again for a connection that was away for a moment.

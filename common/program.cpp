@@ -9,6 +9,7 @@
 
 #include "common/config.hpp"
 #include "common/errors.hpp"
+#include "common/text.hpp"
 
 namespace fraiseql {
 namespace {
@@ -17,12 +18,6 @@ std::string host_name() {
   std::array<char, 256> name{};
   if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
   return name.data();
-}
-
-std::string one_line(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return text;
 }
 
 /// Instances name rows, labels and log lines.

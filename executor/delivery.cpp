@@ -1,11 +1,12 @@
 #include "executor/delivery.hpp"
 
-#include <openssl/evp.h>
 #include <rapidjson/document.h>
 
 #include <charconv>
 
-#include "executor/event_view.hpp"
+#include "common/base64.hpp"
+#include "common/nats/header_block.hpp"
+#include "common/nats/server_time.hpp"
 
 namespace fraiseql {
 namespace {
@@ -25,19 +26,6 @@ template <class Number>
 bool read(std::string_view text, Number& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc{} && end == text.data() + text.size();
-}
-
-std::optional<std::string> from_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) return std::nullopt;
-  // EVP_DecodeBlock counts the padding as bytes.
-  std::size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
 }
 
 }  // namespace
@@ -66,21 +54,6 @@ std::string_view StoredMessage::header(std::string_view name) const {
   return {};
 }
 
-Headers parse_header_block(std::string_view block) {
-  Headers headers;
-  bool first = true;
-  for (auto line : split(block, '\n')) {
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    const auto colon = line.find(':');
-    if (!std::exchange(first, false) && colon != std::string_view::npos) {
-      auto value = line.substr(colon + 1);
-      while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-      headers.emplace_back(line.substr(0, colon), value);
-    }
-  }
-  return headers;
-}
-
 Result<StoredMessage> parse_stored_message(std::string_view json) {
   rapidjson::Document document;
   document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
@@ -99,9 +72,9 @@ Result<StoredMessage> parse_stored_message(std::string_view json) {
   if (message.subject.empty() || !payload || !headers || !member.HasMember("seq") || !member["seq"].IsUint64())
     return Error{"a message that cannot be read in the answer"};
   message.payload = *payload;
-  message.headers = parse_header_block(*headers);
+  message.headers = nats::parse_header_block(*headers);
   message.stream_seq = member["seq"].GetUint64();
-  message.stored_at_ns = parse_server_time(text("time"));
+  message.stored_at_ns = nats::unix_ns(text("time"));
   return message;
 }
 
@@ -125,11 +98,6 @@ Stored parse_stored(std::string_view json) {
   const auto text = error->value.FindMember("description");
   if (text != error->value.MemberEnd() && text->value.IsString()) stored.description = text->value.GetString();
   return stored;
-}
-
-std::int64_t parse_server_time(std::string_view text) {
-  const auto at = parse_event_time(text);
-  return at ? std::chrono::duration_cast<std::chrono::nanoseconds>(at->time_since_epoch()).count() : 0;
 }
 
 }  // namespace fraiseql

@@ -40,9 +40,6 @@ struct StoredMessage {
   std::string_view header(std::string_view name) const;  ///< empty when there is none
 };
 
-/// The headers of a block as JetStream stores it, "NATS/1.0" first.
-Headers parse_header_block(std::string_view block);
-
 /// The message in the answer of STREAM.MSG.GET. An Error when there is none.
 Result<StoredMessage> parse_stored_message(std::string_view json);
 
@@ -55,8 +52,5 @@ struct Stored {
   bool duplicate = false;  ///< its id was known: it is what was stored at `seq` before
 };
 Stored parse_stored(std::string_view json);
-
-/// Unix time in nanoseconds of the server's RFC 3339 text, 0 when it is none.
-std::int64_t parse_server_time(std::string_view text);
 
 }  // namespace fraiseql

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/text.hpp"
+
 namespace fraiseql {
 namespace {
 
@@ -146,7 +148,7 @@ class Walk {
         if (!escape(kept)) return false;
         continue;
       }
-      const std::size_t size = byte < 0x80 ? 1 : character(byte);
+      const std::size_t size = byte < 0x80 ? 1 : utf8_character(json_.substr(at_));
       if (size == 0) return wrong("not UTF-8");
       if (kept) kept->append(json_, at_, size);
       at_ += size;
@@ -196,22 +198,6 @@ class Walk {
     if (code < 0x800) return byte(0xc0 | code >> 6), byte(0x80 | (code & 0x3f));
     if (code < 0x10000) return byte(0xe0 | code >> 12), byte(0x80 | (code >> 6 & 0x3f)), byte(0x80 | (code & 0x3f));
     byte(0xf0 | code >> 18), byte(0x80 | (code >> 12 & 0x3f)), byte(0x80 | (code >> 6 & 0x3f)), byte(0x80 | (code & 0x3f));
-  }
-
-  // Size of the UTF-8 character that begins with `first`, 0 when it is none (overlong forms and surrogates included).
-  std::size_t character(unsigned char first) const {
-    const std::size_t size = first >= 0xf0 && first < 0xf5   ? 4
-                             : first >= 0xe0 && first < 0xf0 ? 3
-                             : first >= 0xc2 && first < 0xe0 ? 2
-                                                             : 0;
-    if (size == 0 || at_ + size > json_.size()) return 0;
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(json_[at_ + i]); };
-    for (std::size_t i = 1; i < size; ++i)
-      if ((byte(i) & 0xc0) != 0x80) return 0;
-    if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0) || (first == 0xf0 && byte(1) < 0x90) ||
-        (first == 0xf4 && byte(1) >= 0x90))
-      return 0;
-    return size;
   }
 
   char next() const { return at_ < json_.size() ? json_[at_] : '\0'; }

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "common/errors.hpp"
+#include "common/text.hpp"
 #include "executor/address.hpp"
 #include "executor/curl_failure.hpp"
 #include "executor/loop.hpp"
@@ -47,7 +48,7 @@ struct Transfer {
   std::string answer_begin;
   std::optional<std::chrono::milliseconds> retry_after;
 
-  void reset() {
+  void clear() {
     request = {};
     done = nullptr;
     error[0] = '\0';
@@ -58,12 +59,6 @@ struct Transfer {
     retry_after.reset();
   }
 };
-
-std::string printable(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f) c = ' ';
-  return text;
-}
 
 std::size_t take_body(char* data, std::size_t, std::size_t size, void* self) {
   auto* transfer = static_cast<Transfer*>(self);
@@ -99,7 +94,7 @@ Outcome outcome_of(CURLcode code, const Transfer& transfer) {
     outcome.why = "HTTP " + std::to_string(status);
     if (outcome.failure == Failure::http_3xx) outcome.why += ": redirects are not followed";
     if (outcome.failure == Failure::http_410) outcome.why += ": gone";
-    if (!transfer.answer_begin.empty()) outcome.why += ": " + printable(transfer.answer_begin);
+    if (!transfer.answer_begin.empty()) outcome.why += ": " + one_line(transfer.answer_begin);
     return outcome;
   }
   if (!transfer.refusal.empty() && !transfer.connectable) {
@@ -108,7 +103,7 @@ Outcome outcome_of(CURLcode code, const Transfer& transfer) {
     return outcome;
   }
   outcome.failure = failure_of_curl(code, transfer.error);
-  outcome.why = printable(transfer.error[0] ? transfer.error : curl_easy_strerror(code));
+  outcome.why = one_line(transfer.error[0] ? transfer.error : curl_easy_strerror(code));
   // A name that has other addresses too, to which we do not connect.
   if (!transfer.refusal.empty()) outcome.why += "; " + transfer.refusal;
   return outcome;
@@ -233,7 +228,7 @@ struct HttpClient::Impl {
   }
 
   void keep(std::unique_ptr<Transfer> transfer) {
-    transfer->reset();
+    transfer->clear();
     if (spare.size() < spares) spare.push_back(std::move(transfer));
   }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <ctime>
 
+#include "common/text.hpp"
 #include "executor/actions/webhook_headers.hpp"
 #include "executor/nats_headers.hpp"
 
@@ -12,13 +13,6 @@ namespace {
 
 constexpr std::size_t longest_token = 200;   // bytes; longer ones are the bridge's own dead letters
 constexpr std::size_t longest_error = 1024;  // bytes
-
-std::string lower(std::string_view text) {
-  std::string made(text);
-  std::transform(made.begin(), made.end(), made.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-  return made;
-}
 
 std::string iso(std::chrono::system_clock::time_point now) {
   const auto since = std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
@@ -66,7 +60,7 @@ Letter make_letter(const StoredMessage& message, const Cause& cause, std::string
   add("Fraiseql-Event-Id", message.header("Nats-Msg-Id"));
   const std::size_t ours = letter.headers.size();
   for (const auto& [name, value] : message.headers) {
-    const std::string small = lower(name);
+    const std::string small = lower_case(name);
     if (steers_server(name) || small.rfind("fraiseql-dlq-", 0) == 0 || small == "fraiseql-event-id") continue;
     add(name, value);
   }

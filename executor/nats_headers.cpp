@@ -2,18 +2,9 @@
 
 #include <algorithm>
 
+#include "common/text.hpp"
+
 namespace fraiseql {
-namespace {
-
-std::string lower(std::string_view text) {
-  std::string made(text);
-  std::transform(made.begin(), made.end(), made.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-  return made;
-}
-
-}  // namespace
-
 // Before 2.11.11 and 2.12.2 the text Nats-Msg-Id anywhere before the real header, also inside a value, switches the
 // server's de-duplication off; and a line break would be a header of its own.
 std::string safe_header_value(std::string_view value) {
@@ -25,7 +16,7 @@ std::string safe_header_value(std::string_view value) {
       made += '%';
       made += hex[static_cast<unsigned char>(c) >> 4];
       made += hex[static_cast<unsigned char>(c) & 15];
-    } else if (c == '-' && i >= 4 && lower(value.substr(i - 4, 4)) == "nats") {
+    } else if (c == '-' && i >= 4 && lower_case(value.substr(i - 4, 4)) == "nats") {
       made += "%2D";
     } else {
       made += c;
@@ -34,7 +25,7 @@ std::string safe_header_value(std::string_view value) {
   return made;
 }
 
-bool steers_server(std::string_view name) { return lower(name).find("nats-") != std::string::npos; }
+bool steers_server(std::string_view name) { return lower_case(name).find("nats-") != std::string::npos; }
 
 std::size_t bytes_of(const Headers& headers) {
   std::size_t size = 12;  // NATS/1.0 and two line breaks

@@ -9,6 +9,7 @@
 
 #include "common/errors.hpp"
 #include "common/log.hpp"
+#include "common/text.hpp"
 #include "executor/actions/action.hpp"
 #include "executor/actions/webhook_headers.hpp"
 #include "executor/blocking.hpp"
@@ -33,9 +34,7 @@ std::uint64_t number(std::string_view text) {
 
 // Headers of ours and of JetStream, which would obey them, are not the original's.
 bool foreign(std::string_view name) {
-  std::string small(name);
-  std::transform(small.begin(), small.end(), small.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  const std::string small = lower_case(name);
   return small.starts_with("nats-") || small.starts_with("fraiseql-dlq-") || small == "fraiseql-event-id";
 }
 

@@ -7,33 +7,13 @@
 #include <optional>
 #include <stdexcept>
 
+#include "common/base64.hpp"
 #include "common/errors.hpp"
 
 namespace fraiseql {
 namespace {
 
 constexpr std::string_view base64_mark = "whsec_";
-
-std::string base64(std::string_view bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
-}
-
-std::optional<std::string> from_base64(const std::string& text) {
-  if (text.empty() || text.size() % 4 != 0 || text.size() > 4096) return std::nullopt;
-  std::string bytes(text.size() / 4 * 3, '\0');
-  if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), reinterpret_cast<const unsigned char*>(text.data()),
-                      static_cast<int>(text.size())) < 0)
-    return std::nullopt;
-  if (text.ends_with("==")) bytes.pop_back();
-  if (text.ends_with('=')) bytes.pop_back();
-  // OpenSSL overlooks blanks and padding in odd places: a key that is not what its owner thinks signs nothing.
-  if (base64(bytes) != text) return std::nullopt;
-  return bytes;
-}
 
 /// HMAC-SHA256 of several pieces, as if they were one: a body of megabytes is not copied.
 class Hmac {
@@ -75,8 +55,8 @@ Signer::Signer(const std::vector<std::string>& secrets) {
       keys_.push_back(secret);
       continue;
     }
-    auto key = from_base64(secret.substr(base64_mark.size()));
-    if (!key) throw ConfigError("what follows whsec_ in " + which + " is not base64");
+    auto key = from_base64(std::string_view(secret).substr(base64_mark.size()));
+    if (!key || key->empty()) throw ConfigError("what follows whsec_ in " + which + " is not base64");
     keys_.push_back(std::move(*key));
   }
   if (keys_.empty()) throw ConfigError("there is no secret");
@@ -86,7 +66,7 @@ std::string Signer::standard(std::string_view id, std::int64_t unix_seconds, std
   std::string all;
   for (const std::string& key : keys_) {
     const std::string mac = Hmac(key).add(id).add(".").add(std::to_string(unix_seconds)).add(".").add(body).bytes();
-    all += (all.empty() ? "v1," : " v1,") + base64(mac);
+    all += (all.empty() ? "v1," : " v1,") + to_base64(mac);
   }
   return all;
 }

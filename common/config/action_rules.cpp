@@ -1,35 +1,20 @@
 #include "common/config/action_rules.hpp"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
+#include "common/base64.hpp"
 #include "common/config/rules.hpp"
+#include "common/mail_address.hpp"
+#include "common/sql_name.hpp"
+#include "common/text.hpp"
 
 namespace fraiseql::config {
 namespace {
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/// One identifier as PostgreSQL takes it, at the beginning of `text`; its length, or 0. `name_bytes`: without quotes.
-std::size_t identifier(const std::string& text, std::size_t begin, std::size_t& name_bytes) {
-  const auto high = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
-  std::size_t at = begin;
-  name_bytes = 0;
-  if (at < text.size() && text[at] == '"') {
-    for (++at; at < text.size(); ++at, ++name_bytes) {
-      if (text[at] != '"') continue;
-      if (at + 1 == text.size() || text[at + 1] != '"') return name_bytes == 0 ? 0 : at + 1 - begin;
-      ++at;  // a doubled one stands for itself
-    }
-    return 0;
-  }
-  if (at == text.size() || !(is_letter(text[at]) || text[at] == '_' || high(text[at]))) return 0;
-  while (at < text.size() && (is_letter(text[at]) || is_digit(text[at]) || text[at] == '_' || text[at] == '$' || high(text[at])))
-    ++at;
-  name_bytes = at - begin;
-  return name_bytes;
-}
 
 constexpr const char* no_address = "must be a mail address such as name@example.org";
 
@@ -49,24 +34,9 @@ std::vector<std::string> split_addresses(const std::string& text) {
   return addresses;
 }
 
-/// `name@example.org` or `Name <name@example.org>`.
 bool is_mail_address(const std::string& text) {
-  static constexpr std::string_view marks = "!#$%&'*+-/=?^_`{|}~.";
-  if (!printable(text).empty()) return false;
-  const auto begin = text.find_first_not_of(' '), end = text.find_last_not_of(' ');
-  std::string address = begin == text.npos ? "" : text.substr(begin, end + 1 - begin);
-  if (const auto open = address.rfind('<'); open != address.npos && address.ends_with('>'))
-    address = address.substr(open + 1, address.size() - open - 2);
-  const auto at = address.rfind('@');
-  if (at == address.npos || at > 64 || address.size() > 254) return false;
-  const std::string local = address.substr(0, at), domain = address.substr(at + 1);
-  for (const char c : local)
-    if (!is_letter(c) && !is_digit(c) && marks.find(c) == marks.npos) return false;
-  for (const char c : domain)
-    if (!is_letter(c) && !is_digit(c) && c != '.' && c != '-') return false;
-  for (const std::string& part : {local, domain})
-    if (part.empty() || part.starts_with('.') || part.ends_with('.') || part.find("..") != part.npos) return false;
-  return true;
+  const auto found = printable(text).empty() ? parse_addresses(text) : Result<std::vector<MailAddress>>(Error{""});
+  return found && found.value().size() == 1;
 }
 
 }  // namespace
@@ -106,11 +76,8 @@ std::string signing_secret(const std::string& value) {
   if (value.empty()) return "is empty";
   if (!printable(value).empty()) return "must not contain control characters";
   if (!value.starts_with("whsec_")) return {};
-  std::string_view base64 = std::string_view(value).substr(6);
-  const bool whole = !base64.empty() && base64.size() % 4 == 0;
-  for (int padding = 0; padding < 2 && base64.ends_with('='); ++padding) base64.remove_suffix(1);
-  const bool fits = std::ranges::all_of(base64, [](char c) { return is_letter(c) || is_digit(c) || c == '+' || c == '/'; });
-  return whole && fits && !base64.empty() ? "" : "is not base64 after whsec_";
+  const auto key = from_base64(std::string_view(value).substr(6));
+  return key && !key->empty() ? "" : "is not base64 after whsec_";
 }
 
 std::string mail_address(const std::string& value) {
@@ -135,18 +102,8 @@ std::string plain_subject(const std::string& value) {
 
 std::string function_name(const std::string& value) {
   if (auto wrong = printable(value); !wrong.empty()) return wrong;
-  std::size_t at = 0;
-  for (int part = 1;; ++part) {
-    std::size_t name_bytes = 0;
-    const std::size_t length = identifier(value, at, name_bytes);
-    // The server cuts off what is longer, with a notice only.
-    if (name_bytes > 63) return "a name has at most 63 bytes";
-    at += length;
-    if (length == 0 || part > 2 || (at < value.size() && value[at] != '.'))
-      return "must be the name of a function, such as notify or app.notify";
-    if (at == value.size()) return {};
-    ++at;
-  }
+  const auto name = quoted_name(value);
+  return name ? "" : name.error().what;
 }
 
 std::string cache_key(const std::string& value) { return printable(value); }
@@ -157,6 +114,24 @@ bool is_header_name(const std::string& name) {
   static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
   return !name.empty() && name.size() <= 255 &&
          std::ranges::all_of(name, [](char c) { return is_letter(c) || is_digit(c) || marks.find(c) != marks.npos; });
+}
+
+bool is_own_header(std::string_view name) {
+  // The last ones belong to the framing of the request: overridden, they would smuggle.
+  static constexpr std::array<std::string_view, 11> names{"host",
+                                                          "webhook-id",
+                                                          "webhook-timestamp",
+                                                          "webhook-signature",
+                                                          "content-length",
+                                                          "transfer-encoding",
+                                                          "connection",
+                                                          "expect",
+                                                          "upgrade",
+                                                          "te",
+                                                          "trailer"};
+  const std::string lower = lower_case(name);
+  return lower.starts_with("fraiseql-") || lower.starts_with("x-fraiseql-signature") ||
+         std::ranges::find(names, lower) != names.end();
 }
 
 }  // namespace fraiseql::config

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 /// What the texts of actions may look like. As the checks of rules.hpp: each returns what is wrong, or an empty text, and
 /// never repeats the value. Names in templates are not looked at: whoever compiles them does.
@@ -18,6 +19,7 @@ std::string function_name(const std::string& value);
 std::string cache_key(const std::string& value);
 std::string nats_subject(const std::string& value);
 bool is_header_name(const std::string& name);
+bool is_own_header(std::string_view name);  ///< one that a webhook sets itself, or that frames the request
 
 /// The text with an `x` for each `{{ ... }}`. One that does not end reaches to the end.
 std::string without_templates(const std::string& value);

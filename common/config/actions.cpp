@@ -7,19 +7,6 @@
 namespace fraiseql::config {
 namespace {
 
-std::string lower_case(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
-
-bool is_ours(const std::string& header) {
-  for (const char* ours :
-       {"webhook-id", "webhook-timestamp", "webhook-signature", "content-length", "transfer-encoding", "connection", "host"})
-    if (header == ours) return true;
-  return header.starts_with("fraiseql-") || header.starts_with("x-fraiseql-signature");
-}
-
 /// One [[observers.actions]] table.
 class ActionReader {
  public:
@@ -120,7 +107,7 @@ class ActionReader {
       const std::string place = path("headers.") + name;
       if (!is_header_name(name))
         reader_.mistake(*member, place, "is not the name of an HTTP header");
-      else if (is_ours(lower_case(name)))
+      else if (is_own_header(name))
         reader_.mistake(*member, place, "this header is set by the executor");
       if (!printable(value).empty() || value.size() > 8192 || !valid_utf8(value))
         reader_.mistake(*member, place, "the value must not contain control characters, nor have more than 8192 bytes");

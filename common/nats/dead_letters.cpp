@@ -1,14 +1,16 @@
 #include "common/nats/dead_letters.hpp"
 
-#include <openssl/evp.h>
 #include <rapidjson/document.h>
 
 #include <charconv>
 #include <chrono>
 
+#include "common/base64.hpp"
 #include "common/errors.hpp"
 #include "common/nats/handles.hpp"
+#include "common/nats/header_block.hpp"
 #include "common/nats/scan.hpp"
+#include "common/nats/server_time.hpp"
 #include "common/subject.hpp"
 
 namespace fraiseql::nats {
@@ -16,41 +18,6 @@ namespace {
 
 constexpr int no_message = 10037;
 constexpr int stream_not_found = 10059;
-
-std::vector<std::string_view> split(std::string_view text, char by) {
-  std::vector<std::string_view> parts;
-  for (std::size_t from = 0;;) {
-    const std::size_t at = text.find(by, from);
-    parts.push_back(text.substr(from, at - from));
-    if (at == text.npos) return parts;
-    from = at + 1;
-  }
-}
-
-std::string from_base64(std::string_view text) {
-  std::string bytes(text.size() / 4 * 3 + 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) throw Unavailable("JetStream sent what is not base64");
-  std::size_t padding = 0;  // counted as bytes
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
-}
-
-std::vector<std::pair<std::string, std::string>> headers_of(std::string_view block) {
-  std::vector<std::pair<std::string, std::string>> headers;
-  bool first = true;
-  for (std::string_view line : split(block, '\n')) {
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    const auto colon = line.find(':');
-    if (std::exchange(first, false) || colon == line.npos) continue;
-    std::string_view value = line.substr(colon + 1);
-    while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
-    headers.emplace_back(line.substr(0, colon), value);
-  }
-  return headers;
-}
 
 std::vector<std::pair<std::string, std::string>> headers_of(natsMsg* message) {
   std::vector<std::pair<std::string, std::string>> headers;
@@ -112,8 +79,9 @@ std::optional<StoredLetter> DeadLetterStream::get(std::uint64_t wanted) const {
     if (found == message.MemberEnd() || !found->value.IsString()) return {};
     return {found->value.GetString(), found->value.GetStringLength()};
   };
-  return StoredLetter{wanted, unix_ns(text("time")), std::string(text("subject")), headers_of(from_base64(text("hdrs"))),
-                      from_base64(text("data"))};
+  auto headers = from_base64(text("hdrs")), data = from_base64(text("data"));
+  if (!headers || !data) throw Unavailable("JetStream sent what is not base64");
+  return StoredLetter{wanted, unix_ns(text("time")), std::string(text("subject")), parse_header_block(*headers), std::move(*data)};
 }
 
 bool DeadLetterStream::remove(std::uint64_t wanted) const {

@@ -5,7 +5,6 @@
 
 #include <charconv>
 #include <chrono>
-#include <ctime>
 #include <vector>
 
 #include "common/errors.hpp"
@@ -14,8 +13,6 @@
 
 namespace fraiseql::nats {
 namespace {
-
-constexpr int batch = 500;
 
 template <class Number>
 Number number(std::string_view text) {
@@ -68,18 +65,22 @@ std::uint64_t pending_of(const std::string& json) {
 
 }  // namespace
 
-void scan(const Link& link, const std::string& stream, const ScanRange& range,
-          const std::function<bool(const Scanned&)>& visit) {
-  const std::string name =
-      "fraiseql_scan_" + std::to_string(getpid()) + "_" + std::to_string(std::chrono::steady_clock::now().time_since_epoch().count());
+std::string_view Scanned::header(const char* name) const {
+  const char* value = nullptr;
+  return natsMsgHeader_Get(raw, name, &value) == NATS_OK && value ? std::string_view(value) : std::string_view();
+}
+
+void scan(const Link& link, const std::string& stream, const ScanRange& range, const std::function<bool(const Scanned&)>& visit) {
+  const std::string name = "fraiseql_scan_" + std::to_string(getpid()) + "_" +
+                           std::to_string(std::chrono::steady_clock::now().time_since_epoch().count());
   const std::string from = !range.from_time.empty()
                                ? R"("by_start_time","opt_start_time":)" + json_quoted(range.from_time)
                                : R"("by_start_sequence","opt_start_seq":)" + std::to_string(range.after_seq + 1);
   const std::string filter = range.subject.empty() ? "" : ",\"filter_subject\":" + json_quoted(range.subject);
   const ApiAnswer made =
       link.api("CONSUMER.CREATE." + stream + "." + name + (range.subject.empty() ? "" : "." + range.subject),
-               R"({"stream_name":)" + json_quoted(stream) + R"(,"config":{"name":)" + json_quoted(name) + R"(,"deliver_policy":)" +
-                   from + filter +
+               R"({"stream_name":)" + json_quoted(stream) + R"(,"config":{"name":)" + json_quoted(name) +
+                   R"(,"deliver_policy":)" + from + filter +
                    R"(,"ack_policy":"none","replay_policy":"instant","headers_only":true,"mem_storage":true,"num_replicas":1,)"
                    R"("inactive_threshold":300000000000}})");
   if (made.failed() && made.code == 400 && !range.from_time.empty())
@@ -91,11 +92,12 @@ void scan(const Link& link, const std::string& stream, const ScanRange& range,
   const auto inbox = make<Inbox>("make an inbox", natsInbox_Create);
   const auto subscription = make<Subscription>("subscribe", natsConnection_SubscribeSync, link.get(), inbox.get());
   const std::string next = "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + name;
-  const std::string pull = R"({"batch":)" + std::to_string(batch) + R"(,"no_wait":true})";
+  const std::string pull = R"({"batch":)" + std::to_string(range.batch) + R"(,"no_wait":true})";
   const std::string doing = "read stream " + stream;
   while (true) {
-    check(natsConnection_PublishRequest(link.get(), next.c_str(), inbox.get(), pull.data(), static_cast<int>(pull.size())), doing);
-    for (int received = 0; received < batch;) {
+    check(natsConnection_PublishRequest(link.get(), next.c_str(), inbox.get(), pull.data(), static_cast<int>(pull.size())),
+          doing);
+    for (int received = 0; received < range.batch;) {
       natsMsg* raw = nullptr;
       check(natsSubscription_NextMsg(&raw, subscription.get(), 5000), doing);
       const Message message(raw);
@@ -111,30 +113,6 @@ void scan(const Link& link, const std::string& stream, const ScanRange& range,
       if (!visit({origin.seq, origin.stored_at_ns, natsMsg_GetSubject(raw), raw}) || origin.pending == 0) return;
     }
   }
-}
-
-std::string rfc3339(std::int64_t unix_ns) {
-  const std::time_t seconds = unix_ns / 1'000'000'000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[64];
-  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  return std::string(text, size) + "." + std::to_string(unix_ns % 1'000'000'000 + 1'000'000'000).substr(1) + "Z";
-}
-
-std::int64_t unix_ns(std::string_view time) {
-  // 2024-01-15T10:30:00.123456789Z, as Go writes it: any number of digits, none when they are zero.
-  using namespace std::chrono;
-  if (time.size() < 20) return 0;
-  const auto part = [&](std::size_t at, std::size_t size) { return number<int>(time.substr(at, size)); };
-  const year_month_day date{year(part(0, 4)), month(static_cast<unsigned>(part(5, 2))), day(static_cast<unsigned>(part(8, 2)))};
-  if (!date.ok()) return 0;
-  std::int64_t fraction = 0, unit = 100'000'000;
-  if (time[19] == '.')
-    for (std::size_t at = 20; at < time.size() && time[at] >= '0' && time[at] <= '9'; ++at, unit /= 10)
-      fraction += (time[at] - '0') * unit;
-  return nanoseconds(sys_days(date).time_since_epoch() + hours(part(11, 2)) + minutes(part(14, 2)) + seconds(part(17, 2))).count() +
-         fraction;
 }
 
 }  // namespace fraiseql::nats

@@ -6,6 +6,7 @@
 
 #include "common/errors.hpp"
 #include "common/postgres.hpp"
+#include "common/sql_name.hpp"
 #include "executor/actions/kinds.hpp"
 #include "executor/actions/running.hpp"
 
@@ -101,43 +102,6 @@ Outcome run_call(const Call& call, const Facts& facts, const std::string& argume
   return {Failure::timeout, 0, "broken off", {}};
 }
 
-// `name` or `schema.name` as in SQL, each in double quotes then: a word of SQL works too, and nothing but a name can stand
-// there. What has no quotes of its own is folded as the server would. Empty: it is no name.
-std::string quoted(std::string_view text) {
-  constexpr std::size_t longest_name = 63;  // bytes; PostgreSQL would cut it
-  std::string made;
-  for (int part = 0; part < 2; ++part) {
-    std::string name;
-    if (text.starts_with('"')) {
-      std::size_t at = 1;
-      for (; at < text.size() && (text[at] != '"' || text.substr(at, 2) == "\"\""); ++at) {
-        name += text[at];
-        if (text[at] == '"') ++at;
-      }
-      if (at >= text.size()) return {};
-      text.remove_prefix(at + 1);
-    } else {
-      while (!text.empty() && text.front() != '.' && text.front() != '"') {
-        const char c = text.front();
-        const bool upper = c >= 'A' && c <= 'Z', digit = (c >= '0' && c <= '9') || c == '$';
-        const bool letter = upper || (c >= 'a' && c <= 'z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
-        if (!letter && !(digit && !name.empty())) return {};
-        name += upper ? static_cast<char>(c | 0x20) : c;
-        text.remove_prefix(1);
-      }
-    }
-    if (name.empty() || name.size() > longest_name || name.find('\0') != name.npos) return {};
-    made += '"';
-    for (const char c : name) made += c == '"' ? std::string("\"\"") : std::string(1, c);
-    made += '"';
-    if (text.empty()) return made;
-    if (part == 1 || text.front() != '.') return {};
-    text.remove_prefix(1);
-    made += '.';
-  }
-  return {};
-}
-
 /// Where that is, without user and password. Throws ConfigError.
 std::string place_of(const std::string& url) {
   char* complaint = nullptr;
@@ -155,10 +119,11 @@ std::string place_of(const std::string& url) {
 
 class DatabaseAction : public Action {
  public:
-  DatabaseAction(const ActionConfig& config, const std::string& url)
+  DatabaseAction(const ActionConfig& config, std::string function, const std::string& url)
       : host_(place_of(url)),
         name_(config.function_name),
-        call_{url, "SELECT " + quoted(config.function_name) + "($1::jsonb)", config.timeout},
+        function_(std::move(function)),
+        call_{url, "SELECT " + function_ + "($1::jsonb)", config.timeout},
         params_(config.params) {}
 
   const std::string& host() const override { return host_; }
@@ -183,10 +148,9 @@ class DatabaseAction : public Action {
     options.statement_timeout = longest_lock_wait;
     Postgres postgres(call_.url, options);
     // Read and resolved, not run.
-    std::string prepared = call_.sql;
-    postgres.exec("PREPARE fraiseql_check(text) AS " + prepared);
+    postgres.exec("PREPARE fraiseql_check(text) AS " + call_.sql);
     const Rows rows =
-        postgres.exec("SELECT has_function_privilege(to_regprocedure($1)::oid, 'EXECUTE')", {quoted(name_) + "(jsonb)"});
+        postgres.exec("SELECT has_function_privilege(to_regprocedure($1)::oid, 'EXECUTE')", {function_ + "(jsonb)"});
     // Null for a function that takes more than a jsonb, by defaults: it was resolved above.
     if (!rows.is_null(0, 0) && rows.text(0, 0) == "f") return name_ + ": this user may not EXECUTE the function (" + host_ + ")";
     return {};
@@ -201,6 +165,7 @@ class DatabaseAction : public Action {
   }
 
   std::string host_, name_;
+  std::string function_;  // the name in quotes
   Call call_;
   std::string params_;
 };
@@ -210,10 +175,9 @@ class DatabaseAction : public Action {
 std::unique_ptr<const Action> make_database(const ActionConfig& config, const ActionSettings& settings) {
   if (settings.database_url.empty())
     throw ConfigError(config.origin + ": observers.actions.type: database needs database.url or DATABASE_URL");
-  if (quoted(config.function_name).empty())
-    throw ConfigError(config.origin + ": observers.actions.function_name: write name or schema.name as in SQL, not '" +
-                      config.function_name + "'");
-  return std::make_unique<DatabaseAction>(config, settings.database_url);
+  auto function = quoted_name(config.function_name);
+  if (!function) throw ConfigError(config.origin + ": observers.actions.function_name: " + function.error().what);
+  return std::make_unique<DatabaseAction>(config, std::move(function).value(), settings.database_url);
 }
 
 }  // namespace fraiseql

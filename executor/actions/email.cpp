@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "common/errors.hpp"
+#include "common/text.hpp"
 #include "executor/actions/compile.hpp"
 #include "executor/actions/kinds.hpp"
 #include "executor/actions/mail_message.hpp"
@@ -46,9 +47,7 @@ struct Reply {
 
 std::string printable(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f) c = ' ';
-  return text;
+  return one_line(std::move(text));
 }
 
 std::size_t give_text(char* buffer, std::size_t, std::size_t room, void* self) {

@@ -1,8 +1,10 @@
 #include <optional>
 
+#include "common/config/action_rules.hpp"
 #include "common/config/mistakes.hpp"
 #include "common/errors.hpp"
 #include "common/log.hpp"
+#include "common/text.hpp"
 #include "executor/actions/destination.hpp"
 #include "executor/actions/kinds.hpp"
 #include "executor/actions/running.hpp"
@@ -17,16 +19,9 @@ constexpr std::size_t longest_value = 8192;         // bytes of one rendered hea
 constexpr std::size_t longest_headers = 32 * 1024;  // bytes of all headers that a user wrote; servers take 8 to 64 KiB
 constexpr std::string_view json_type = "application/json";
 
-std::string lower(std::string_view text) {
-  std::string made(text);
-  for (char& c : made)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-  return made;
-}
-
 /// How values are escaped in a body of this type.
 Template::Place place_of(std::string_view content_type) {
-  std::string type = lower(content_type.substr(0, content_type.find(';')));
+  std::string type = lower_case(content_type.substr(0, content_type.find(';')));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
   if (type == json_type || type.ends_with("+json")) return Template::Place::json;
   return type == "application/x-www-form-urlencoded" ? Template::Place::url : Template::Place::text;
@@ -84,15 +79,16 @@ class WebhookAction : public Action {
     const auto fail = [&](const std::string& what) {
       throw ConfigError(config::mistake_line(value.origin, "observers.actions.headers." + name, what));
     };
-    if (const auto mistake = header_mistake(name, value.text); !mistake.empty()) fail(mistake);
+    if (!config::is_header_name(name) || config::is_own_header(name)) fail("this header is set by the executor, or is none");
     // What authorizes a request stands in headers: their text is shown to nobody.
     Template made = compile(value, "headers." + name, Template::Place::header, true);
-    const bool type = lower(name) == "content-type";
+    const bool type = lower_case(name) == "content-type";
     if (type && own_body) {
       if (!made.fixed()) fail("Content-Type says how values are escaped, and so cannot be a template");
       content_type_ = made.beginning();
-    } else if (type || is_ours(name)) {
-      log::warn("this header is ours; what the observer has for it is not sent", {{"header", name}, {"at", value.origin}});
+    } else if (type) {
+      log::warn("without a body_template Content-Type is ours; what the observer has for it is not sent",
+                {{"header", name}, {"at", value.origin}});
     } else {
       headers_.push_back({name, std::move(made)});
     }

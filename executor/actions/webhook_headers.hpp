@@ -20,10 +20,4 @@ std::vector<std::string> webhook_headers(const std::string& observer, const Stor
 /// A header as libcurl takes it, blank values too; control bytes of the value percent-encoded.
 std::string header_line(std::string_view name, std::string_view value);
 
-/// Whether a header, in any case, is one that users cannot set: ours, or one that belongs to the framing of the request.
-bool is_ours(std::string_view name);
-
-/// What is wrong with a header that a user wrote; empty when nothing is. A line break in it would be a header of its own.
-std::string header_mistake(std::string_view name, std::string_view value);
-
 }  // namespace fraiseql

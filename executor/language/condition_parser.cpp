@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "common/text.hpp"
 #include "executor/language/mistake.hpp"
 
 namespace fraiseql {
@@ -28,13 +29,6 @@ std::string shown(const Token& token) {
     text += "...";
   }
   return text;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
 }
 
 std::string_view of_sql(std::string_view word) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/text.hpp"
+
 namespace fraiseql::escape {
 namespace {
 
@@ -12,26 +14,11 @@ void percent(std::string& to, unsigned char byte) {
   to += hex[byte & 15];
 }
 
-// Bytes of the UTF-8 character at the beginning, 0 when there is none (overlong forms and surrogates included).
-std::size_t character(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t size = first < 0xc2 || first > 0xf4 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  if (size == 0 || size > text.size()) return 0;
-  for (std::size_t i = 1; i < size; ++i)
-    if ((byte(i) & 0xc0u) != 0x80) return 0;
-  const unsigned second = byte(1);
-  const bool wrong = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
-                     (first == 0xf4 && second > 0x8f);
-  return wrong ? 0 : size;
-}
-
 }  // namespace
 
 void utf8(std::string& to, std::string_view text) {
   while (!text.empty()) {
-    const std::size_t size = character(text);
+    const std::size_t size = utf8_character(text);
     to += size == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, size);
     text.remove_prefix(std::max<std::size_t>(size, 1));
   }

@@ -4,6 +4,7 @@
 #include <rapidjson/writer.h>
 
 #include "common/log.hpp"
+#include "common/text.hpp"
 #include "executor/actions/webhook_headers.hpp"
 #include "executor/background.hpp"
 #include "executor/event_view.hpp"
@@ -17,27 +18,12 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t longest_error = 1024;  // bytes
 
-// Length of the UTF-8 character that begins here; 0: none does.
-std::size_t character(std::string_view text) {
-  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-  const unsigned char first = byte(0);
-  const std::size_t length = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xF0 && first < 0xF5 ? 4 : 0;
-  if (length == 0 || first == 0 || length > text.size()) return 0;
-  for (std::size_t at = 1; at < length; ++at)
-    if ((byte(at) & 0xC0) != 0x80) return 0;
-  // Overlong forms, surrogates, and what is above the last code point.
-  if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) >= 0xA0) || (first == 0xF0 && byte(1) < 0x90) ||
-      (first == 0xF4 && byte(1) >= 0x90))
-    return 0;
-  return length;
-}
-
 // An error may hold what a stranger's server answered.
 std::string clean(std::string_view text, std::size_t limit = std::string_view::npos) {
   std::string made;
   std::size_t from = 0, at = 0;
   while (at < text.size()) {
-    const std::size_t length = character(text.substr(at));
+    const std::size_t length = text[at] == '\0' ? 0 : utf8_character(text.substr(at));  // PostgreSQL's text holds no NUL
     if (at + std::max<std::size_t>(length, 1) > limit) break;
     if (length == 0) {
       made += text.substr(from, at - from);

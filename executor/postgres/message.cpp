@@ -1,5 +1,7 @@
 #include "executor/postgres/message.hpp"
 
+#include "common/nats/header_block.hpp"
+
 #include <charconv>
 
 namespace fraiseql {
@@ -17,7 +19,7 @@ StoredMessage message_of(std::string_view frame) {
   std::from_chars(line.data() + blank + 1, line.data() + line.size(), headers);
   StoredMessage message;
   message.subject = line.substr(0, blank);
-  message.headers = parse_header_block(frame.substr(0, headers));
+  message.headers = nats::parse_header_block(frame.substr(0, headers));
   message.payload = frame.substr(headers);
   return message;
 }

@@ -29,6 +29,7 @@
 #include "tests/support/programs.hpp"
 #include "tests/support/servers.hpp"
 #include "tests/support/stream_reader.hpp"
+#include "tests/support/usage.hpp"
 
 using namespace fraiseql;
 using namespace fraiseql::test;
@@ -218,19 +219,6 @@ double usual_rate(const nats::Link& link, const std::string& url, const Options&
   return static_cast<double>(options.rows) / seconds_since(start);
 }
 
-double cpu_seconds(pid_t pid) {
-  const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-  long user = 0, system = 0;
-  std::sscanf(stat.c_str() + stat.rfind(')') + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &system);
-  return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
-}
-
-double peak_mb(pid_t pid) {
-  const std::string status = read_file("/proc/" + std::to_string(pid) + "/status");
-  const auto at = status.find("VmHWM:");
-  return at == std::string::npos ? 0 : std::atof(status.c_str() + at + 6) / 1024;
-}
-
 struct BridgeRun {
   double rate, cpu_us_per_row, rss_mb;
 };
@@ -260,11 +248,6 @@ BridgeRun bridge_run(const nats::Link& link, const std::string& url, const Optio
   bridge.signal(SIGTERM);
   if (bridge.wait() != 0) throw std::runtime_error("bridge: " + bridge.err());
   return run;
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 int bench(const Options& options) {

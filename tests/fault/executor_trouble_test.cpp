@@ -16,12 +16,6 @@ using Answer = WebhookReceiver::Answer;
 
 namespace {
 
-std::set<std::string> ids(const std::vector<WebhookReceiver::Request>& requests) {
-  std::set<std::string> found;
-  for (const auto& request : requests) found.insert(request.headers.at("webhook-id"));
-  return found;
-}
-
 struct Trouble : ExecutorFixture {
   using ExecutorFixture::ExecutorFixture;
 

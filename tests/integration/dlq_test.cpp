@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "common/nats/scan.hpp"
+#include "common/nats/server_time.hpp"
 #include "tests/support/programs.hpp"
 #include "tests/support/executor_fixture.hpp"
 

@@ -11,18 +11,6 @@ using namespace fraiseql::test;
 using namespace std::chrono_literals;
 using Answer = WebhookReceiver::Answer;
 
-namespace {
-
-std::set<std::string> ids(const std::vector<WebhookReceiver::Request>& requests) {
-  std::set<std::string> found;
-  for (const auto& request : requests) found.insert(request.headers.at("webhook-id"));
-  return found;
-}
-
-bool said(const Child& child, const std::string& words) { return child.err().find(words) != std::string::npos; }
-
-}  // namespace
-
 BOOST_FIXTURE_TEST_CASE(a_slow_webhook_beyond_ack_wait_is_delivered_once, ExecutorFixture) {
   config.ack_wait_secs = 1;
   receiver.answer("/", {{200, "", {}, 3500ms}});

@@ -17,8 +17,6 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Unmanaged : ExecutorFixture {
-  bool said(const Child& child, const std::string& words) { return child.err().find(words) != std::string::npos; }
-
   std::string config_of(const std::string& subject) {
     rapidjson::Document answer;
     answer.Parse(api(subject).json.c_str());

@@ -188,4 +188,6 @@ std::string unique(const std::string& prefix) {
   return prefix + std::to_string(++next);
 }
 
+bool said(const Child& child, const std::string& words) { return child.err().find(words) != std::string::npos; }
+
 }  // namespace fraiseql::test

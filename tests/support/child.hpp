@@ -63,6 +63,8 @@ class Child {
   int input_ = -1;
 };
 
+bool said(const Child& child, const std::string& words);  ///< on standard error, so far
+
 struct Finished {
   int status;
   std::string out, err;

@@ -95,6 +95,4 @@ std::size_t LogExecutorFixture::misordered(const std::vector<WebhookReceiver::Re
   return wrong.size();
 }
 
-bool said(const Child& child, const std::string& words) { return child.err().find(words) != std::string::npos; }
-
 }  // namespace fraiseql::test

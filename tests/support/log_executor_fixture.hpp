@@ -47,6 +47,5 @@ struct LogExecutorFixture {
   static std::size_t misordered(const std::vector<WebhookReceiver::Request>& requests);
 };
 
-bool said(const Child& child, const std::string& words);
 
 }  // namespace fraiseql::test

@@ -190,4 +190,10 @@ int WebhookReceiver::most_at_once() const {
 }
 std::size_t WebhookReceiver::bytes_sent() const { return impl_->sent; }
 
+std::set<std::string> ids(const std::vector<WebhookReceiver::Request>& requests) {
+  std::set<std::string> found;
+  for (const auto& request : requests) found.insert(request.headers.at("webhook-id"));
+  return found;
+}
+
 }  // namespace fraiseql::test

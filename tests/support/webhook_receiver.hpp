@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,5 +62,8 @@ class WebhookReceiver {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// The webhook-ids of these requests.
+std::set<std::string> ids(const std::vector<WebhookReceiver::Request>& requests);
 
 }  // namespace fraiseql::test

@@ -2,6 +2,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include "common/config/action_rules.hpp"
 #include "common/errors.hpp"
 #include "executor/address.hpp"
 #include "executor/delivery.hpp"
@@ -205,9 +206,9 @@ BOOST_AUTO_TEST_SUITE(webhook)
 
 BOOST_AUTO_TEST_CASE(users_cannot_override_our_headers_nor_the_framing) {
   for (const char* name : {"Webhook-ID", "fraiseql-pk", "Fraiseql-Anything", "Webhook-Signature", "x-fraiseql-signature-256",
-                           "CONTENT-TYPE", "Content-Length", "Transfer-Encoding", "Connection", "Host", "Expect"})
-    BOOST_TEST(is_ours(name), name);
-  for (const char* name : {"X-Mine", "Authorization", "Accept", "X-Fraiseql"}) BOOST_TEST(!is_ours(name), name);
+                           "Content-Length", "Transfer-Encoding", "Connection", "Host", "Expect"})
+    BOOST_TEST(config::is_own_header(name), name);
+  for (const char* name : {"X-Mine", "Authorization", "Accept", "X-Fraiseql"}) BOOST_TEST(!config::is_own_header(name), name);
 }
 
 BOOST_AUTO_TEST_CASE(our_headers_say_which_event_and_which_try) {
@@ -225,9 +226,8 @@ BOOST_AUTO_TEST_CASE(a_line_break_in_a_value_does_not_become_a_header) {
   StoredMessage message;
   message.headers = {{"Nats-Msg-Id", "a\r\nEvil: 1"}};
   BOOST_TEST(webhook_headers("o", message, 1, 0)[0] == "webhook-id: a%0D%0AEvil: 1");
-  BOOST_TEST(!header_mistake("X", "a\nb").empty());
-  BOOST_TEST(!header_mistake("X Y", "a").empty());
-  BOOST_TEST(header_mistake("X-Y", "a b").empty());
+  BOOST_TEST(!config::is_header_name("X Y"));
+  BOOST_TEST(config::is_header_name("X-Y"));
 }
 
 BOOST_AUTO_TEST_CASE(a_message_without_an_id_is_called_by_its_place_and_time) {
