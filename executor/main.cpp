@@ -85,9 +85,11 @@ int run_executor(const CommandLine& line, const RetryRequest& retry, StopSignal&
       [&](const Unavailable& why) {
         reporter.turn();
         reporter.update([&](StatusReport& report) {
+          const bool database = dynamic_cast<const DatabaseUnavailable*>(&why) != nullptr;
           report.state = "starting";
-          report.jetstream = Reach::unreachable;
-          report.problems = {{std::string(problem::jetstream_unreachable), why.what()}};
+          (database ? report.postgres : report.jetstream) = Reach::unreachable;
+          report.problems = {
+              {std::string(database ? problem::postgres_unreachable : problem::jetstream_unreachable), why.what()}};
         });
       });
   log::info("stopped");

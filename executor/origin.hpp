@@ -28,6 +28,7 @@ class DeadLetters {
   virtual void write(const StoredMessage& message, const Cause& cause, std::function<void()> stored) = 0;
   /// Whether a letter could not be written and waits to be repeated: nothing new may begin.
   virtual bool failing() const = 0;
+  virtual const std::string& why() const = 0;  ///< the last one could not be written; for a person
 };
 
 /// Where the progress of events is kept, so that whoever gets a message next repeats nothing.

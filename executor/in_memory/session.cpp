@@ -74,9 +74,11 @@ class Letters : public DeadLetters {
     loop_.post(std::move(stored));
   }
   bool failing() const override { return false; }
+  const std::string& why() const override { return never_; }
 
  private:
   Loop& loop_;
+  std::string never_;
 };
 
 class Session : private Acks {

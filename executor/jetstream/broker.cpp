@@ -9,6 +9,7 @@
 
 #include "common/errors.hpp"
 #include "common/log.hpp"
+#include "common/nats/server_time.hpp"
 #include "common/nats/streams.hpp"
 
 namespace fraiseql {
@@ -93,7 +94,7 @@ std::vector<nats::Member> advisory_stream(const NatsConfig& config) {
 
 bool same_consumer(const std::string& created, const std::string& now) {
   constexpr std::int64_t storing_takes_ns = 100'000'000;
-  return created == now || std::abs(parse_server_time(created) - parse_server_time(now)) < storing_takes_ns;
+  return created == now || std::abs(nats::unix_ns(created) - nats::unix_ns(now)) < storing_takes_ns;
 }
 
 Broker::Broker(const nats::Link& link, const NatsConfig& config) : link_(link), config_(config) {}

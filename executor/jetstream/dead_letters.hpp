@@ -26,7 +26,7 @@ class JetStreamDeadLetters : public DeadLetters {
 
   void write(const StoredMessage& message, const Cause& cause, std::function<void()> stored) override;
   bool failing() const override { return overdue_ > 0; }
-  const std::string& why() const { return why_; }
+  const std::string& why() const override { return why_; }
 
  private:
   struct Waiting {

@@ -26,7 +26,7 @@ class PostgresDeadLetters : public DeadLetters {
   /// The same of a change that is no event, whose message does not tell its entity.
   void write(const StoredMessage& message, const Cause& cause, const std::string& entity, std::function<void()> stored);
   bool failing() const override { return overdue_ > 0; }
-  const std::string& why() const { return why_; }
+  const std::string& why() const override { return why_; }
   bool empty() const { return waiting_.empty(); }
 
  private:

@@ -11,6 +11,7 @@
 #include "common/reporter.hpp"
 #include "common/stop.hpp"
 #include "executor/postgres/session.hpp"
+#include "executor/session_report.hpp"
 #include "executor/tally.hpp"
 
 namespace fraiseql {
@@ -116,35 +117,16 @@ void LogSession::tick() {
 
 void LogSession::report() {
   if (leading_) parts_.tally.backlog(static_cast<std::uint64_t>(std::max<std::int64_t>(0, reader_->waiting().events)));
-  const std::string unwritable(problem::dlq_unwritable);
-  if (letters_.failing())
-    problems_[unwritable] =
-        "a dead letter cannot be written (" + letters_.why() + "); nothing new is taken until it can: fraiseql check";
-  else
-    problems_.erase(unwritable);
-  const std::string not_reread(problem::observers_refused);
-  const std::string& refused = needs_restart_.empty() ? parts_.observers.refused() : needs_restart_;
-  if (refused.empty())
-    problems_.erase(not_reread);
-  else
-    problems_[not_reread] =
-        "the observers on disk have a mistake, those from before go on (mend it, then SIGHUP again): " + refused;
-  long longest = 0;
-  for (const auto& observer : observers_->all())
-    for (const auto& action : observer.actions) longest = std::max(longest, static_cast<long>(action.timeout.count()));
+  tell_problems(problems_, letters_, needs_restart_.empty() ? parts_.observers.refused() : needs_restart_);
   const auto nats = nats_.connected();
   parts_.reporter.update([&](StatusReport& to) {
     to.state = leading_ || stopping_ ? "running" : standing_by_ ? "standby" : "starting";
     to.postgres = connected_ ? Reach::ok : Reach::unreachable;
     to.jetstream = !nats ? Reach::not_used : *nats ? Reach::ok : Reach::unreachable;
     to.problems = problems_;
-    to.details["held"] = std::to_string(worker_.held());
-    to.details["running_actions"] = std::to_string(worker_.running());
-    to.details["consumer"] = name_;
+    tell_work(to, worker_, *observers_, parts_.tally, name_);
     to.details["epoch"] = std::to_string(epoch_);
     if (ledger_) to.details[std::string(detail_key::position_pk)] = std::to_string(ledger_->cursor());
-    to.details[std::string(detail_key::longest_timeout_ms)] = std::to_string(longest);
-    to.metrics = parts_.tally.metrics();
     // One that stands by does not see them.
     if (!leading_)
       for (const auto name : {metric::backlog_size, metric::dlq_items}) to.metrics.gauges.erase({std::string(name), {}});
