@@ -1,4 +1,6 @@
 #define BOOST_TEST_MODULE executor_templates
+#include <signal.h>
+
 #include <boost/test/unit_test.hpp>
 
 #include "tests/support/executor_fixture.hpp"
