@@ -10,6 +10,7 @@
 #include <deque>
 #include <stdexcept>
 #include <unordered_map>
+#include <utility>
 
 #include "common/errors.hpp"
 #include "common/text.hpp"
@@ -43,6 +44,7 @@ struct Transfer {
   char error[CURL_ERROR_SIZE] = "";
   std::string refusal;       // of the last refused address
   bool connectable = false;  // at least one address was allowed
+  bool sent = false, again = false;  // the request was sent, and libcurl would have sent it a second time
   bool cut = false;          // the answer was longer than we read
   std::size_t header_bytes = 0, body_bytes = 0;
   std::string answer_begin;
@@ -53,7 +55,7 @@ struct Transfer {
     done = nullptr;
     error[0] = '\0';
     refusal.clear();
-    connectable = cut = false;
+    connectable = cut = sent = again = false;
     header_bytes = body_bytes = 0;
     answer_begin.clear();
     retry_after.reset();
@@ -95,6 +97,11 @@ Outcome outcome_of(CURLcode code, const Transfer& transfer) {
     if (outcome.failure == Failure::http_3xx) outcome.why += ": redirects are not followed";
     if (outcome.failure == Failure::http_410) outcome.why += ": gone";
     if (!transfer.answer_begin.empty()) outcome.why += ": " + one_line(transfer.answer_begin);
+    return outcome;
+  }
+  if (transfer.again) {
+    outcome.failure = Failure::network;
+    outcome.why = "the connection was closed before an answer came";
     return outcome;
   }
   if (!transfer.refusal.empty() && !transfer.connectable) {
@@ -176,6 +183,14 @@ struct HttpClient::Impl {
     return fd;
   }
 
+  // When a kept connection is closed without an answer, libcurl sends any request once more on a new one. What acts on
+  // others is sent as often as we count.
+  static int before_request(void* self, char*, char*, int, int) {
+    auto* transfer = static_cast<Transfer*>(self);
+    transfer->again = std::exchange(transfer->sent, true);
+    return transfer->again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+  }
+
   // Before its number can come back for another connection.
   static int close_socket(void* self, curl_socket_t fd) {
     static_cast<Impl*>(self)->forget(fd);
@@ -254,6 +269,8 @@ struct HttpClient::Impl {
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "fraiseql-observers/" FRAISEQL_VERSION);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer.get());
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer.get());
     // The connection keeps these two, and outlives the transfer.
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);

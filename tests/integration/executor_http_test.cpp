@@ -142,3 +142,19 @@ BOOST_FIXTURE_TEST_CASE(a_certificate_that_nobody_vouches_for_fails_at_once_and_
   BOOST_TEST(letter(all, "tls", "Fraiseql-Dlq-Error").find("certificate") != std::string::npos);
   BOOST_TEST(tls.out().find("POST") == std::string::npos);
 }
+
+BOOST_FIXTURE_TEST_CASE(a_kept_connection_that_is_closed_instead_of_an_answer_is_a_failed_try_and_not_sent_again_unasked, Http) {
+  receiver.answer("/hook", {{200}, {200, "", {}, 0ms, Answer::How::reset}, {200}});
+  config.max_concurrency = config.max_per_host = 1;
+  config.observers = webhook("hook", receiver.url("/hook"), "*", "", "max_attempts = 1");
+  publish();
+  publish();
+  publish();
+  Child executor = start();
+  BOOST_REQUIRE(eventually([&] { return settled(3); }));
+  BOOST_TEST(receiver.requests().size() == 3u);
+  const auto all = letters();
+  BOOST_REQUIRE(all.size() == 1u);
+  BOOST_TEST(all[0].header("Fraiseql-Dlq-Error") == "the connection was closed before an answer came");
+  BOOST_TEST(all[0].header("Fraiseql-Dlq-Attempts") == "1");
+}
