@@ -23,6 +23,8 @@ BOOST_AUTO_TEST_CASE(executors_restarted_one_by_one_under_load_lose_nothing_and_
     crowd.allow(crowd.published() + 300);  // more than they do meanwhile: it is stopped in the middle of work
     std::this_thread::sleep_for(std::chrono::milliseconds(crowd.dice() % 300));
     auto& process = running[restart % running.size()];
+    // One that has just been started may not know the signal yet.
+    BOOST_REQUIRE(eventually([&] { return said(process->child, "session open"); }));
     process->child.signal(SIGTERM);
     BOOST_TEST(process->child.wait() == 0);
     process.emplace(crowd.start_one());
@@ -81,7 +83,7 @@ BOOST_FIXTURE_TEST_CASE(three_rolling_restarts_of_all_while_a_retry_waits_count_
   BOOST_REQUIRE(eventually(done, 60s));
   // Never silence, and every try is one more than the one before. 2.9 may count a delivery as the first again when the pull
   // that it was meant for belongs to an executor that has left: then nobody looks for what was tried.
-  const bool forgets = nats_server().version().starts_with("2.9.");
+  const bool forgets = nats_server().gives_acknowledged_again();
   const auto requests = receiver.requests();
   int before = 0;
   for (const auto& request : requests) {

@@ -4,6 +4,8 @@
 #include <iosfwd>
 #include <mutex>
 #include <random>
+#include <set>
+#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
@@ -50,6 +52,7 @@ class ExecutorCrowd : public ExecutorFixture {
     std::size_t strange = 0;          ///< requests of an event that was never made, or with another's body
     std::size_t repeated = 0;         ///< actions that ran again after a success, whatever tries that took
     std::size_t unexplained = 0;      ///< of these: by a process that was not killed, or not among the last that it did
+    std::size_t given_again = 0;      ///< of these: what the server gave again after an ack, as if for the first time
     std::size_t most_per_kill = 0;    ///< repeats that one kill has caused
     std::size_t overlapping = 0;      ///< requests of an entity that began before the same process had ended the one before
     std::size_t interleaved = 0;      ///< requests of a change after the same process had gone on to another one of the entity
@@ -72,6 +75,7 @@ class ExecutorCrowd : public ExecutorFixture {
     bool two_actions = false, hopeless = false;
     Time at;
   };
+  void ack_seen(std::string_view subject);
   void publish_all(const std::stop_token& stop);
   WebhookReceiver::Answer answer(const WebhookReceiver::Request& request, std::size_t earlier);
   WebhookReceiver::Answer drawn(const std::string& what, std::size_t earlier) const;
@@ -82,9 +86,12 @@ class ExecutorCrowd : public ExecutorFixture {
   std::unordered_map<std::string, Made> made_;  // by id
   std::unordered_map<std::size_t, Time> killed_;  // by number
   std::vector<Time> server_died_;
+  std::unordered_map<int, std::set<std::uint64_t>> first_deliveries_;  // by number: consumer sequences that were acknowledged
   std::unordered_set<std::size_t> acting_;
   std::unordered_set<std::string> done_;
   std::size_t started_ = 0;
+  nats::Link link_;
+  nats::Subscription acks_;
   std::jthread client_;
 };
 std::ostream& operator<<(std::ostream& out, const ExecutorCrowd::Judgement& judgement);

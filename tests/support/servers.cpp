@@ -4,8 +4,10 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
+#include <tuple>
 #include <unistd.h>
 
 namespace fraiseql::test {
@@ -70,6 +72,12 @@ std::string NatsServer::version() const {
   const std::string said = run({binary_of_nats(), "--version"}).out;  // nats-server: v2.9.10
   const auto at = said.find(": v");
   return at == std::string::npos ? said : said.substr(at + 3, said.find_last_not_of('\n') - at - 2);
+}
+
+bool NatsServer::gives_acknowledged_again() const {
+  int major = 0, minor = 0, patch = 0;
+  if (std::sscanf(version().c_str(), "%d.%d.%d", &major, &minor, &patch) != 3) throw std::runtime_error("nats-server: version " + version());
+  return std::tie(major, minor, patch) < std::tuple(2, 10, 16);
 }
 
 PostgresServer::PostgresServer() : bin_(binaries_of_postgres()), port_(free_port()) {

@@ -26,6 +26,8 @@ class NatsServer {
   void pause();   ///< SIGSTOP: connections stay open and nothing answers
   void resume();
   std::string version() const;
+  /// Before 2.10.16, and only when an executor leaves: see redelivery_fact_test.
+  bool gives_acknowledged_again() const;
 
  private:
   TempDir directory_;
