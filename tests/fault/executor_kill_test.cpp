@@ -40,7 +40,8 @@ BOOST_AUTO_TEST_CASE(whatever_moment_executors_are_killed_at_nothing_is_lost_and
     victim.reset();
     ++killed;
     // On a slow machine the kills wait for the work: what is left at the end is what they have held up.
-    const std::size_t done = killed * events_per_kill * 9 / 10;
+    // One in fifty can never succeed.
+    const std::size_t done = killed * events_per_kill * 97 / 100;
     if (crowd.succeeded_so_far() + 10 * events_per_kill < done) {
       for (auto& process : running)
         if (!process) process.emplace(crowd.start_one());
