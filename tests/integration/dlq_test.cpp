@@ -11,6 +11,7 @@
 #include "common/nats/server_time.hpp"
 #include "tests/support/programs.hpp"
 #include "tests/support/executor_fixture.hpp"
+#include "tests/support/usage.hpp"
 
 using namespace fraiseql;
 using namespace fraiseql::test;
@@ -263,5 +264,5 @@ BOOST_FIXTURE_TEST_CASE(ten_thousand_letters_are_listed_in_order_in_bounded_time
   BOOST_TEST_MESSAGE("10,000 letters in " << std::chrono::duration_cast<std::chrono::milliseconds>(took).count() << " ms, at most "
                                           << usage.ru_maxrss << " kB");
   BOOST_TEST(std::chrono::duration<double>(took).count() < 10);
-  BOOST_TEST(usage.ru_maxrss < 60'000);
+  BOOST_TEST((sanitized || usage.ru_maxrss < 60'000));
 }
