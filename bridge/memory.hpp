@@ -18,8 +18,10 @@ struct BridgeMemory {
   std::map<std::int64_t, std::uint64_t> known_stored;
   std::deque<std::chrono::steady_clock::time_point> chain_breaks;
   bool others_publish = false;  ///< other publishers in the stream: no chain in this process
-  std::uint64_t regression_seq = 0;  ///< the loss of this message has been counted
   bool ask_all = false;         ///< the chain broke: ask for every answer in the first window, to find a refused message
+  std::uint64_t regression_seq = 0;  ///< the loss of this message has been counted, and not been got over; 0: none
+  std::string went_back;             ///< what the stream had lost when the bridge last went back by itself; empty: never
+  std::chrono::steady_clock::time_point went_back_at{};
 
   /// Notes a break of the chain; true when it is the third within a minute, and others_publish is set.
   bool chain_broke(std::chrono::steady_clock::time_point now) {

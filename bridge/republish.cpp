@@ -7,13 +7,13 @@
 #include <iostream>
 #include <optional>
 
-#include "bridge/stored_message.hpp"
 #include "common/change_log.hpp"
 #include "common/errors.hpp"
 #include "common/event.hpp"
 #include "common/nats/publisher.hpp"
 #include "common/nats/scan.hpp"
 #include "common/nats/server_time.hpp"
+#include "common/nats/stored_message.hpp"
 #include "common/nats/streams.hpp"
 #include "common/nats/wire.hpp"
 
@@ -130,9 +130,9 @@ class Republish {
     if (ack.stream != config_.nats.stream_name) return no("stream " + std::string(ack.stream) + " took it: another stream owns the subjects now");
     const std::uint64_t seq = ack.seq;
     if (ack.duplicate) {
-      const auto block = seq > 0 ? stored_headers(link_, config_.nats.stream_name, seq) : std::nullopt;
+      const auto block = seq > 0 ? nats::stored_headers(link_, config_.nats.stream_name, seq) : std::nullopt;
       if (!block) return no("its message id is blocked although the stream holds no such message; retry when the duplicate window has passed");
-      if (header_value(*block, "Fraiseql-Pk") != std::to_string(row.pk)) return no("message " + std::to_string(seq) + " of the stream has its id and is another change");
+      if (nats::header_value(*block, "Fraiseql-Pk") != std::to_string(row.pk)) return no("message " + std::to_string(seq) + " of the stream has its id and is another change");
     }
     return {Retried::How::done, what + ", at " + std::to_string(seq) + " of the stream"};
   }

@@ -7,7 +7,6 @@
 #include <charconv>
 #include <utility>
 
-#include "bridge/stored_message.hpp"
 #include "common/errors.hpp"
 #include "common/log.hpp"
 #include "common/status_names.hpp"
@@ -69,16 +68,7 @@ void BridgeSession::open() {
   link_.emplace(config_.nats, nats::Link::Reconnect::never, "pg2nats-bridge " + instance_);
   stream_ = nats::ensure_event_stream(*link_, config_.nats);
   check_identity();
-  // A former leader's last messages may still arrive while the tail is read: until the stream stands still under it.
-  for (int tries = 0;; ++tries) {
-    tail_.emplace(*link_, config_.nats.stream_name, config_.transport_name, static_cast<std::uint64_t>(checkpoint_.stream_seq));
-    const auto now = nats::stream_info(*link_, config_.nats.stream_name);
-    if (!now) throw SessionOver("the stream is gone");
-    const bool still = now->last_seq == stream_.last_seq;
-    stream_.last_seq = now->last_seq;
-    stream_.first_seq = now->first_seq;
-    if (still || tries == 3) break;
-  }
+  read_tail();
   publisher_.emplace(config_.nats, "pg2nats-bridge " + instance_);
   limits_.max_payload = static_cast<std::size_t>(publisher_->max_payload());
   limits_.max_msg_size = stream_.max_msg_size;
@@ -89,31 +79,14 @@ void BridgeSession::open() {
   jetstream_at_ = Clock::now();  // the API has just answered
   asked_all_left_ = memory_.ask_all ? static_cast<unsigned>(config_.max_in_flight) : 0;
   memory_.ask_all = false;
-  saved_ = {checkpoint_.place, checkpoint_.cursor, static_cast<std::uint64_t>(checkpoint_.stream_seq), checkpoint_.stream_msg_id};
+  saved_ = {checkpoint_.place, checkpoint_.cursor, static_cast<std::uint64_t>(checkpoint_.stream_seq), checkpoint_.stream_msg_id,
+            static_cast<std::uint64_t>(checkpoint_.tail_seq)};
   window_.emplace(way_, static_cast<std::size_t>(config_.max_in_flight), window_bytes, saved_);
   std::size_t selectable = limits_.max_payload;
   if (limits_.max_msg_size >= 0) selectable = std::min(selectable, static_cast<std::size_t>(limits_.max_msg_size));
   reader_.emplace(change_log_, PageReader::Settings{config_.batch_size, config_.poll_interval, selectable}, checkpoint_.place, checkpoint_.cursor, wake_.fd);
   log::info("publishing", {{"stream", config_.nats.stream_name}, {"way", way_ == Way::chain ? "chain" : "single"}, {"from_pk", checkpoint_.cursor},
                            {"stream_seq", checkpoint_.stream_seq}, {"already_stored", tail_->size()}, {"epoch", checkpoint_.epoch}});
-}
-
-void BridgeSession::check_identity() {
-  if (checkpoint_.stream_seq <= 0) return;
-  const auto seq = static_cast<std::uint64_t>(checkpoint_.stream_seq);
-  if (seq < stream_.first_seq && stream_.last_seq >= seq) return;  // it has left the stream at its lower end
-  if (seq <= stream_.last_seq) {
-    const auto block = stored_headers(*link_, config_.nats.stream_name, seq);
-    if (!block && stream_.last_seq > seq) return;  // deleted, and later messages stand behind it
-    if (block && header_value(*block, "Nats-Msg-Id") == checkpoint_.stream_msg_id) return;
-  }
-  // Never guess: what is missing may be anything from one message to all of them.
-  if (std::exchange(memory_.regression_seq, seq) != seq) ++stats_.regressions;  // once, however often it is tried again
-  const std::string why = "stream " + config_.nats.stream_name + " does not hold message " + std::to_string(seq) +
-                          " any more, the last one known to be stored: it lost its tail or was made anew. To publish on from the checkpoint without what "
-                          "was lost: UPDATE core.tb_transport_checkpoint SET stream_seq = NULL, stream_msg_id = NULL WHERE transport_name = '" +
-                          config_.transport_name + "'";
-  throw Refused(problem::stream_made_anew, why);
 }
 
 void BridgeSession::run() {
@@ -123,7 +96,7 @@ void BridgeSession::run() {
   checkpoint_ = change_log_.checkpoint();
   if (change_log_.is_copy(checkpoint_))
     throw Refused(problem::database_copy, "this database is a copy: rows of its change log were written elsewhere, so the checkpoint of transport " +
-                                              config_.transport_name + " does not belong to it");
+                                              config_.transport_name + " does not belong to it. Once the original is out of use: fraiseql bridge adopt");
   if (checkpoint_.first_run && !config_.start_from_now) {
     const Waiting waiting = change_log_.waiting_after(0);
     if (waiting.events > 0)
@@ -175,11 +148,13 @@ void BridgeSession::fill() {
       if (!page_) return;
     }
     if (row_ == page_->rows.size()) {
+      // The first window may have been opened by an earlier session; the next one sees every row that the stream held then.
+      if (page_->window_done && ++windows_done_ == 2) tail_->forget();
       window_->add_mark(std::exchange(page_, nullptr));
       continue;
     }
     const ChangeRow& row = page_->rows[row_];
-    if (const std::uint64_t seq = tail_->find(row.id, row.pk)) {
+    if (const std::uint64_t seq = tail_->take(row.id, row.pk)) {
       window_->add_stored(page_, row_++, seq);
       continue;
     }
@@ -256,22 +231,24 @@ void BridgeSession::advance() {
   });
 }
 
-void BridgeSession::save(Window::Time now, bool at_once) {
-  if (!at_once && now - saved_at_ < save_every) return;
+void BridgeSession::save(Window::Time now, bool last) {
+  if (!last && now - saved_at_ < save_every) return;
   if (!reader_->saved()) return;
-  StoredPrefix prefix = window_->prefix();
-  const bool moved = prefix.cursor != saved_.cursor || prefix.stream_seq != saved_.stream_seq || prefix.place.last_pk != saved_.place.last_pk;
+  StoredPrefix prefix = window_->prefix(tail_->first_left());
+  const bool moved = prefix.cursor != saved_.cursor || prefix.stream_seq != saved_.stream_seq || prefix.tail_seq != saved_.tail_seq ||
+                     prefix.place.last_pk != saved_.place.last_pk;
   // A window that closed without rows moves only the snapshots: once a minute is enough for those.
   const bool drifted = prefix.place.snapshot != saved_.place.snapshot && now - saved_at_ >= save_idle_every;
-  if (!moved && !drifted) return;
+  if (!moved && !drifted && !last) return;
   saved_at_ = now;
   checkpoint_.place = prefix.place;
   checkpoint_.cursor = prefix.cursor;
   checkpoint_.stream_seq = static_cast<std::int64_t>(prefix.stream_seq);
   checkpoint_.stream_msg_id = prefix.stream_msg_id;
+  checkpoint_.tail_seq = static_cast<std::int64_t>(prefix.tail_seq);
   memory_.forget_up_to(prefix.place.window_snapshot.empty() ? 0 : prefix.place.last_pk);
   saved_ = std::move(prefix);
-  reader_->save(checkpoint_);
+  reader_->save(checkpoint_, last);
 }
 
 bool BridgeSession::settle_before_stop() {

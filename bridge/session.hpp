@@ -36,6 +36,7 @@ class BridgeSession {
   bool lead();       ///< waits for the lock; false when asked to stop meanwhile
   void open();       ///< NATS, the stream, what was lost, the tail
   void check_identity();
+  void read_tail();
   void publish_loop();
   void take_answers();
   void take_answer(const nats::Publisher::Answer& answer);
@@ -47,7 +48,7 @@ class BridgeSession {
   void advance();
   void check_deadlines(Window::Time now);
   void vouch_by_stream_info(Window::Time now);
-  void save(Window::Time now, bool at_once);
+  void save(Window::Time now, bool last);  ///< the last one goes into the history too
   void report(Window::Time now);
   bool settle_before_stop();
 
@@ -74,6 +75,7 @@ class BridgeSession {
   bool letters_ready_ = false;
   std::shared_ptr<const Page> page_;  ///< being sent
   std::uint32_t row_ = 0;             ///< next row of it
+  int windows_done_ = 0;              ///< of the change log, since the tail was read
   std::vector<std::uint64_t> released_;
   Window::Time saved_at_{}, reported_at_{}, asked_info_at_{}, sent_at_{}, jetstream_at_{};
   StoredPrefix saved_;

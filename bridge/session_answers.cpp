@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "bridge/session.hpp"
-#include "bridge/stored_message.hpp"
 #include "common/errors.hpp"
 #include "common/log.hpp"
+#include "common/nats/stored_message.hpp"
 #include "common/status_names.hpp"
 
 namespace fraiseql {
@@ -21,6 +21,7 @@ constexpr int headers_too_large = 10097;
 constexpr int maximum_messages = 10077;
 constexpr auto ack_limit = 5s;
 constexpr auto report_every = 1s;
+constexpr auto told_for = 5min;  // that the broker has lost something, as a new dead letter is
 // Numbers of answers that belong to no row.
 constexpr std::uint64_t consumer_info = 0;
 
@@ -109,17 +110,17 @@ void BridgeSession::refused(std::uint64_t number, const Window::Item& item, cons
 void BridgeSession::duplicate(std::uint64_t number, const Window::Item& item, std::uint64_t seq) {
   ++stats_.duplicates;
   const ChangeRow& row = item.change();
-  const auto block = seq > 0 ? stored_headers(*link_, config_.nats.stream_name, seq) : std::nullopt;
+  const auto block = seq > 0 ? nats::stored_headers(*link_, config_.nats.stream_name, seq) : std::nullopt;
   if (!block) {
     ++stats_.errors["refused"];
     // Purged inside the duplicate window: the id is blocked although the message is gone. Wait; never call it published.
     throw Refused(problem::settling, "change " + std::to_string(row.pk) + ": its message id is blocked although the stream holds no such message; waiting for the duplicate window to pass");
   }
-  const bool ours = header_value(*block, "Fraiseql-Pk") == std::to_string(row.pk) && header_value(*block, "Fraiseql-Source") == config_.transport_name;
+  const bool ours = nats::header_value(*block, "Fraiseql-Pk") == std::to_string(row.pk) && nats::header_value(*block, "Fraiseql-Source") == config_.transport_name;
   if (!ours) {
     memory_.condemned.emplace(row.pk, Unpublishable{Unpublishable::Reason::duplicate_id,
                                                     "duplicate_id: message " + std::to_string(seq) + " of the stream has the same id and is change " +
-                                                        std::string(header_value(*block, "Fraiseql-Pk")), item.bytes});
+                                                        std::string(nats::header_value(*block, "Fraiseql-Pk")), item.bytes});
     throw SessionOver("change " + std::to_string(row.pk) + " has the id of another one");
   }
   if (way_ == Way::single) {
@@ -149,8 +150,8 @@ void BridgeSession::vouch_by_stream_info(Window::Time now) {
   if (info->last_seq >= next_seq_) {
     // A stream that is long enough may hold somebody else's message there.
     const Window::Item* newest = window_->item(window_->newest_sent());
-    const auto block = stored_headers(*link_, config_.nats.stream_name, next_seq_);
-    if (!newest || !block || header_value(*block, "Nats-Msg-Id") != newest->change().id) {
+    const auto block = nats::stored_headers(*link_, config_.nats.stream_name, next_seq_);
+    if (!newest || !block || nats::header_value(*block, "Nats-Msg-Id") != newest->change().id) {
       memory_.ask_all = true;
       throw SessionOver("message " + std::to_string(next_seq_) + " of the stream is not the one sent last: others publish into it");
     }
@@ -176,6 +177,7 @@ void BridgeSession::report(Window::Time now) {
     if (!stream_.drift.empty()) report.problems[std::string(problem::drift)] = stream_.drift.front();
     if (memory_.others_publish && config_.chain == Chain::on)
       report.problems[std::string(problem::chain_off)] = "others publish into stream " + config_.nats.stream_name + ": the ordering chain is off, every message is answered";
+    if (!memory_.went_back.empty() && now - memory_.went_back_at < told_for) report.problems[std::string(problem::broker_regression)] = memory_.went_back;
     report.details[std::string(detail_key::position_pk)] = std::to_string(saved_.cursor);
     report.details["stream_seq"] = std::to_string(saved_.stream_seq);
     report.details["way"] = way_ == Way::chain ? "chain" : "single";

@@ -3,8 +3,12 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "common/config.hpp"
 #include "common/nats/link.hpp"
@@ -17,12 +21,16 @@ namespace fraiseql {
 class Tail {
  public:
   /// Reads the headers of all messages after `after_seq` by an ephemeral consumer in memory, and keeps those whose
-  /// Fraiseql-Source is `source`. Throws Unavailable.
-  Tail(const nats::Link& link, const std::string& stream, const std::string& source, std::uint64_t after_seq);
+  /// Fraiseql-Source is `source`: about 100 bytes each. Asks `go_on` now and then, and ends early when that is false. Throws
+  /// Unavailable.
+  Tail(const nats::Link& link, const std::string& stream, const std::string& source, std::uint64_t after_seq, const std::function<bool()>& go_on);
 
-  std::size_t size() const { return ids_.size(); }
-  /// Where the stream holds the message of the row with this id and pk; 0: it does not.
-  std::uint64_t find(std::string_view id, std::int64_t pk) const;
+  std::size_t size() const { return ids_.size(); }  ///< that are left
+  /// Where the stream holds the message of the row with this id and pk; 0: it does not. It is not left then.
+  std::uint64_t take(std::string_view id, std::int64_t pk);
+  /// The lowest sequence that has not been taken; the highest number: none is left.
+  std::uint64_t first_left();
+  void forget();  ///< what is left belongs to no row that is still to come
 
  private:
   struct Key {
@@ -33,7 +41,9 @@ class Tail {
   struct Hash {
     std::size_t operator()(const Key& key) const { return std::hash<std::string_view>()({key.id.data(), key.id.size()}) ^ static_cast<std::size_t>(key.pk); }
   };
-  std::unordered_map<Key, std::uint64_t, Hash> ids_;
+  std::unordered_map<Key, std::size_t, Hash> ids_;  ///< to the index in seqs_
+  std::vector<std::uint64_t> seqs_;                 ///< ascending; 0: taken
+  std::size_t first_ = 0;
 };
 
 }  // namespace fraiseql

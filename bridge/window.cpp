@@ -1,7 +1,6 @@
 #include "bridge/window.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace fraiseql {
 
@@ -123,38 +122,29 @@ void Window::pop() {
     prefix_.place.last_pk = row.pk;
     prefix_.cursor = std::max(prefix_.cursor, row.pk);
     last_page_ = std::move(it.page);
-    if (it.seq > 0 && row.id.size() == 36) {
-      Stored& joined = recent_.emplace_back();
-      joined.seq = it.seq;
-      std::memcpy(joined.id.data(), row.id.data(), 36);
+    if (it.seq > prefix_.stream_seq) {
+      prefix_.stream_seq = it.seq;
+      prefix_.stream_msg_id = row.id;
     }
   }
   items_.pop_front();
   ++first_;
 }
 
-StoredPrefix Window::prefix() {
+StoredPrefix Window::prefix(std::uint64_t outside) {
   if (last_page_) {
     prefix_.place.snapshot = last_page_->window.snapshot;
     prefix_.place.window_snapshot = last_page_->window.window_snapshot;
   }
-  // Rows that were held back are stored behind later ones. The tail is read from stream_seq on, so no message outside
-  // the prefix may stand before it.
-  std::uint64_t outside = UINT64_MAX;
+  // Rows that were held back are stored behind later ones, which may be outside of the prefix. What is still to be sent will
+  // stand behind all that is stored now.
   for (const Item& it : items_) {
     if (it.letter || it.state == Item::State::held) continue;
     // Without an answer it may stand right behind the last one that was known when it was sent.
     if (it.seq > 0) outside = std::min(outside, it.seq);
     else if (it.state == Item::State::sent) outside = std::min(outside, it.behind + 1);
   }
-  const Stored* newest = nullptr;
-  for (const Stored& joined : recent_)
-    if (joined.seq < outside && (!newest || joined.seq > newest->seq)) newest = &joined;
-  if (newest && newest->seq > prefix_.stream_seq) {
-    prefix_.stream_seq = newest->seq;
-    prefix_.stream_msg_id.assign(newest->id.data(), newest->id.size());
-  }
-  std::erase_if(recent_, [&](const Stored& joined) { return joined.seq <= prefix_.stream_seq; });
+  prefix_.tail_seq = std::max(prefix_.tail_seq, std::min(outside - 1, prefix_.stream_seq));
   return prefix_;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -23,8 +22,9 @@ enum class Way { chain, single };
 struct StoredPrefix {
   Place place;
   std::int64_t cursor = 0;      ///< highest pk stored
-  std::uint64_t stream_seq = 0; ///< every message of ours up to it belongs to the prefix; 0: none yet
+  std::uint64_t stream_seq = 0; ///< of its last message in the stream: while that stands there, none of them is lost; 0: none yet
   std::string stream_msg_id;
+  std::uint64_t tail_seq = 0;   ///< every message of ours up to it belongs to the prefix
 };
 
 /// The rows that are under way: sent or waiting to be sent, and not yet all known to be stored. Bookkeeping only: what to
@@ -87,16 +87,14 @@ class Window {
       pop();
     }
   }
-  StoredPrefix prefix();
+  /// What is known to be stored without a gap. `outside`: the lowest sequence of messages of ours that are not in it and not
+  /// under way either.
+  StoredPrefix prefix(std::uint64_t outside = UINT64_MAX);
 
  private:
   Item& put(std::shared_ptr<const Page> page, std::uint32_t row);
   void pop();
   void release(const Item& item, std::uint64_t number, std::vector<std::uint64_t>& released);
-  struct Stored {
-    std::uint64_t seq;
-    std::array<char, 36> id;
-  };
 
   Way way_;
   std::size_t max_rows_, max_bytes_, bytes_ = 0;
@@ -108,7 +106,6 @@ class Window {
   std::unordered_map<std::string_view, std::deque<std::uint64_t>> entities_;  ///< rows under way by entity id, single way only
   StoredPrefix prefix_;
   std::shared_ptr<const Page> last_page_;  ///< of the newest row in the prefix
-  std::vector<Stored> recent_;             ///< joined the prefix since the last call of prefix()
 };
 
 }  // namespace fraiseql

@@ -6,12 +6,12 @@
 
 #include <charconv>
 #include <cstdlib>
-#include <chrono>
 #include <iostream>
 #include <map>
 #include <set>
 
 #include "cli/letter_text.hpp"
+#include "cli/time_text.hpp"
 #include "common/config.hpp"
 #include "common/errors.hpp"
 #include "common/nats/server_time.hpp"
@@ -55,30 +55,9 @@ std::string read_after(const std::string& text, nats::LetterFilter& filter) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), filter.after_number);
   if (error == std::errc{} && end == text.data() + text.size()) return {};
   filter.after_number = 0;
-  const std::string mistake = text + ": neither a letter's number nor a time such as 2024-01-15T10:30:00Z";
-  std::string time = text;
-  for (char& c : time)
-    if (c == 't' || c == 'z') c = static_cast<char>(c - 0x20);
-  // 2024-01-15T10:30:00[.123](Z|+01:00)
-  const std::string_view shape = "dddd-dd-ddTdd:dd:dd";
-  if (time.size() <= shape.size()) return mistake;
-  const auto digit = [&](std::size_t at) { return at < time.size() && time[at] >= '0' && time[at] <= '9'; };
-  for (std::size_t i = 0; i < shape.size(); ++i)
-    if (shape[i] == 'd' ? !digit(i) : time[i] != shape[i]) return mistake;
-  std::size_t at = shape.size();
-  if (time[at] == '.') {
-    if (!digit(++at)) return mistake;
-    while (digit(at)) ++at;
-  }
-  const bool utc = time.compare(at, std::string::npos, "Z") == 0;
-  const bool offset = time.size() == at + 6 && (time[at] == '+' || time[at] == '-') && digit(at + 1) && digit(at + 2) && time[at + 3] == ':' &&
-                      digit(at + 4) && digit(at + 5);
-  using namespace std::chrono;
-  const auto part = [&](std::size_t from, std::size_t size) { return std::atoi(time.substr(from, size).c_str()); };
-  const year_month_day date{year(part(0, 4)), month(static_cast<unsigned>(part(5, 2))), day(static_cast<unsigned>(part(8, 2)))};
-  if ((!utc && !offset) || !date.ok() || part(11, 2) > 23 || part(14, 2) > 59 || part(17, 2) > 59) return mistake;
-  if (offset && (part(at + 1, 2) > 23 || part(at + 4, 2) > 59)) return mistake;
-  filter.from_time = time;
+  const auto time = rfc3339_time(text);
+  if (!time) return text + ": neither a letter's number nor a time such as 2024-01-15T10:30:00Z";
+  filter.from_time = *time;
   return {};
 }
 

@@ -8,16 +8,21 @@
 #include <charconv>
 #include <limits>
 
+#include "common/change_log_detail.hpp"
 #include "common/change_log_sql.hpp"
 #include "common/errors.hpp"
 
 namespace fraiseql {
+
+using change_log::nothing_seen;
+using change_log::null_if_empty;
+using change_log::translated;
+
 namespace {
 
 using namespace std::chrono_literals;
 
 constexpr std::int64_t no_pk = std::numeric_limits<std::int64_t>::max();
-constexpr const char* nothing_seen = "1:1:";  // the snapshot before every transaction
 constexpr auto idle_limit = 10s;              // after it the server frees the lock of a frozen process
 constexpr auto keep_alive = 2s;
 constexpr auto history_every = 1min;
@@ -30,21 +35,6 @@ Postgres::Options limits(const std::string& application_name) {
   return options;
 }
 
-/// Runs `work`; what the server refuses ends the session with its words. It may pass (a revoked right comes back), so the
-/// next session tries again after a pause.
-template <class Work>
-auto translated(const char* doing, Work work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const SqlError& e) {
-    throw DatabaseUnavailable(std::string(doing) + ": " + e.what() + " (SQLSTATE " + e.sqlstate + ")");
-  }
-}
-
-std::optional<std::string> null_if_empty(const std::string& text) {
-  return text.empty() ? std::nullopt : std::optional<std::string>(text);
-}
-
 std::int64_t number_in(std::string_view digits) {
   std::int64_t number = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), number);
@@ -55,18 +45,18 @@ bool is_delete(std::string_view verb) { return verb.size() == 6 && strncasecmp(v
 
 constexpr const char* save = R"(
 UPDATE core.tb_transport_checkpoint SET last_pk = greatest(last_pk, $3), snapshot = $4, window_snapshot = $5, window_pk = $6,
-  stream_seq = $7, stream_msg_id = $8, system_identifier = $9, updated_at = now()
+  stream_seq = $7, stream_msg_id = $8, tail_seq = $9, system_identifier = $10, updated_at = now()
 WHERE transport_name = $1 AND epoch = $2)";
 
+// After a quiet day the newest of the old entries is still the place to go back to, so it stays.
 std::string save_with_history() {
   return "WITH saved AS (" + std::string(save) +
-         " RETURNING *), old AS (DELETE FROM core.tb_transport_checkpoint_history WHERE transport_name = $1 AND saved_at < now() "
-         "- interval '1 day') "
+         " RETURNING *), old AS (DELETE FROM core.tb_transport_checkpoint_history WHERE transport_name = $1 AND saved_at < "
+         "(SELECT max(saved_at) FROM core.tb_transport_checkpoint_history WHERE transport_name = $1 AND saved_at < now() - "
+         "interval '1 day')) "
          "INSERT INTO core.tb_transport_checkpoint_history (transport_name, last_pk, snapshot, window_snapshot, window_pk, "
-         "epoch, "
-         "system_identifier, stream_seq, stream_msg_id) SELECT transport_name, last_pk, snapshot, window_snapshot, window_pk, "
-         "epoch, "
-         "system_identifier, stream_seq, stream_msg_id FROM saved";
+         "epoch, system_identifier, stream_seq, stream_msg_id, tail_seq) SELECT transport_name, last_pk, snapshot, window_snapshot, "
+         "window_pk, epoch, system_identifier, stream_seq, stream_msg_id, tail_seq FROM saved";
 }
 
 constexpr const char* waiting = R"(
@@ -116,26 +106,10 @@ Checkpoint ChangeLog::checkpoint() {
             ", now() WHERE NOT EXISTS (SELECT FROM core.tb_transport_checkpoint WHERE transport_name = $1) ON CONFLICT DO "
             "NOTHING",
         {transport_name_});
-    const Rows row = postgres_.exec(
-        "SELECT last_pk, snapshot::text, window_snapshot::text, coalesce(window_pk, 0), coalesce(epoch, 0), coalesce(stream_seq, "
-        "0), stream_msg_id, "
-        "coalesce(system_identifier, 0) FROM core.tb_transport_checkpoint WHERE transport_name = $1",
-        {transport_name_});
-    if (row.empty()) throw DatabaseUnavailable("the checkpoint of " + transport_name_ + " has vanished");
-    Checkpoint found;
-    found.first_run = made.affected() == 1;
-    found.cursor = row.integer(0, 0);
-    found.place.snapshot = row.text(0, 1);
-    found.place.window_snapshot = row.text(0, 2);
-    if (!found.place.window_snapshot.empty())
-      found.place.last_pk = row.integer(0, 3);
-    else if (found.place.snapshot.empty())
-      found.place.last_pk = found.cursor;
-    found.epoch = row.integer(0, 4);
-    found.stream_seq = row.integer(0, 5);
-    found.stream_msg_id = row.text(0, 6);
-    found.system_identifier = row.integer(0, 7);
-    return found;
+    auto found = known_checkpoint();
+    if (!found) throw DatabaseUnavailable("the checkpoint of " + transport_name_ + " has vanished");
+    found->first_run = made.affected() == 1;
+    return *found;
   });
 }
 
@@ -150,16 +124,19 @@ std::int64_t ChangeLog::take_epoch() {
       if (row.empty()) throw DatabaseUnavailable("the checkpoint of " + transport_name_ + " has vanished");
       epoch = row.integer(0, 0);
     });
+    epoch_ = epoch;
     return epoch;
   });
 }
 
-void ChangeLog::save_checkpoint(const Checkpoint& checkpoint) {
+void ChangeLog::save_checkpoint(const Checkpoint& checkpoint, bool remember) {
   translated("save the checkpoint", [&] {
     const Place& place = checkpoint.place;
     const bool window_open = !place.window_snapshot.empty();
     const auto now = std::chrono::steady_clock::now();
-    const bool history_due = now - history_at_ >= history_every || checkpoint.stream_seq - history_seq_ >= history_messages;
+    const bool first_message = checkpoint.stream_seq > 0 && history_seq_ == 0;  // the first entry that names one
+    const bool history_due = remember || first_message || now - history_at_ >= history_every ||
+                             checkpoint.stream_seq - history_seq_ >= history_messages;
     // A row that an older bridge left keeps its pk as the place until a window is open.
     const Rows saved = postgres_.exec_prepared(
         history_due ? "save_with_history" : "save",
@@ -168,6 +145,7 @@ void ChangeLog::save_checkpoint(const Checkpoint& checkpoint) {
          window_open ? std::optional(std::to_string(place.last_pk)) : std::nullopt,
          checkpoint.stream_seq > 0 ? std::optional(std::to_string(checkpoint.stream_seq)) : std::nullopt,
          null_if_empty(checkpoint.stream_msg_id),
+         checkpoint.stream_seq > 0 ? std::optional(std::to_string(checkpoint.tail_seq)) : std::nullopt,
          std::to_string(checkpoint.system_identifier != 0 ? checkpoint.system_identifier : system_identifier_)});
     if (saved.affected() != 1)
       throw SessionOver("the checkpoint of " + transport_name_ + " has another epoch than " + std::to_string(checkpoint.epoch) +
@@ -356,15 +334,6 @@ Waiting ChangeLog::waiting_after(std::int64_t pk) {
     const Rows row = postgres_.exec(waiting, {std::to_string(pk)});
     if (row.empty()) return Waiting{};
     return Waiting{row.integer(0, 0), std::max(0.0, static_cast<double>(row.integer(0, 1)) / 1000), std::string(row.text(0, 2))};
-  });
-}
-
-bool ChangeLog::is_copy(const Checkpoint& checkpoint) {
-  if (checkpoint.system_identifier != 0 && checkpoint.system_identifier != system_identifier_) return true;
-  return translated("look for rows of another database", [&] {
-    return !postgres_
-                .exec("SELECT 1 FROM core.tb_entity_change_log WHERE xact_id >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 1")
-                .empty();
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,10 +46,23 @@ struct Checkpoint {
   Place place;
   std::int64_t cursor = 0;  ///< highest pk published so far: for people and the status view
   std::int64_t epoch = 0;
-  std::int64_t stream_seq = 0;  ///< where the last of its messages stands in the stream; 0: none yet
+  std::int64_t stream_seq = 0;  ///< where the last message of what is done stands in the stream; 0: none yet
   std::string stream_msg_id;
+  std::int64_t tail_seq = 0;  ///< messages of what is not done stand only behind it
   std::int64_t system_identifier = 0;  ///< of the database it was written in; 0: unknown
   bool first_run = false;              ///< the row was made just now
+};
+
+/// An earlier checkpoint.
+struct HistoryEntry {
+  Checkpoint checkpoint;  ///< its epoch is that of the session which saved it
+  std::string saved_at;   ///< as PostgreSQL writes it, in UTC: "2024-01-15 10:30:00.123456+00"
+};
+
+/// Which entries of the history stay when the checkpoint is moved.
+struct Kept {
+  std::int64_t up_to_pk;             ///< those with a higher cursor go
+  std::optional<std::string> until;  ///< those that were saved later go
 };
 
 /// An estimate of what waits.
@@ -75,8 +89,22 @@ class ChangeLog {
   bool try_lead();            ///< the session's advisory lock of this transport; kept until the connection ends
   Checkpoint checkpoint();    ///< made on the first run
   std::int64_t take_epoch();  ///< from now on saves with a lower epoch fail
-  /// One small UPDATE. Throws SessionOver when another epoch stands there.
-  void save_checkpoint(const Checkpoint& checkpoint);
+  void confirm_epoch();       ///< throws SessionOver when another one stands there than was taken
+  std::optional<Checkpoint> known_checkpoint();  ///< nullopt: there is none yet
+  /// One small UPDATE; `remember` adds it to the history, which is done by itself once a minute, every 500,000 messages, and
+  /// for the first message. Throws SessionOver when another epoch stands there.
+  void save_checkpoint(const Checkpoint& checkpoint, bool remember = false);
+
+  /// The entries that name a message of the stream, the newest first; none that was saved later than `until`.
+  std::vector<HistoryEntry> history(const std::string& until = "infinity");
+  /// Goes back to `entry`: the checkpoint becomes it, under the epoch `epoch`, and newer entries are forgotten. Throws
+  /// SessionOver when another epoch stands there. Returns the checkpoint as it is now.
+  Checkpoint go_back(const HistoryEntry& entry, std::int64_t epoch);
+  /// For the operator: puts the checkpoint where `to` says, under the next epoch, so that the session of whoever leads ends.
+  void move(const Checkpoint& to, const Kept& kept);
+  std::string snapshot();  ///< of this moment
+  /// Lowest pk of the committed rows that a reader at `place` has not done; nullopt: nothing waits.
+  std::optional<std::int64_t> lowest_waiting(const Place& place);
 
   /// The rows that follow `place`: at most `max_rows`, and about `max_bytes` of text. No rows: nothing new. Rows whose
   /// data is above `max_data_bytes` come without it. One statement per page inside a window.
@@ -91,8 +119,15 @@ class ChangeLog {
   void touch();  ///< a statement that does nothing, for a caller that has no other for a while
 
   Waiting waiting_after(std::int64_t pk);  ///< `pk`: the highest that is published
-  /// Rows that were not written in this database, or another system identifier than the checkpoint's: a copy.
+  /// Rows that were not written in this database, a checkpoint ahead of it, or another system identifier than that of the
+  /// checkpoint: a copy.
   bool is_copy(const Checkpoint& checkpoint);
+  std::int64_t foreign_rows();  ///< number of the rows that were not written in this database
+  /// Gives them an xact_id of this database, in batches, forgets the history, and puts the checkpoint to where all above
+  /// `to.cursor` is to be published, and of what is below all that waits at `copied`, the checkpoint as it was found; what `to`
+  /// says of the stream is taken over. Returns their number. Only for who leads. Killed meanwhile it can be done again: until
+  /// the end is_copy() says that this is one.
+  std::int64_t adopt(const Checkpoint& copied, const Checkpoint& to);
   std::int64_t system_identifier() const { return system_identifier_; }  ///< of the server
 
  private:
@@ -105,6 +140,7 @@ class ChangeLog {
   };
   void check_server();
   void prepare();
+  void put(const Checkpoint& to, const Kept& kept, std::optional<std::int64_t> under_epoch);
   void open_window(const Place& place);
   Page page_of_window(const Place& place, int max_rows, std::size_t max_bytes, std::size_t max_data_bytes);
   Rows read(const Place& place, int max_rows, std::size_t max_bytes, std::size_t max_data_bytes);
@@ -117,6 +153,7 @@ class ChangeLog {
   int page_rows_ = 0;  ///< fewer than max_rows while rows are large; 0: no need known
   std::chrono::steady_clock::time_point history_at_{};
   std::int64_t history_seq_ = 0;
+  std::int64_t epoch_ = 0;  ///< that was taken
 };
 
 }  // namespace fraiseql

@@ -13,8 +13,9 @@ SELECT c.relkind::text,
     AND EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisvalid
                 AND x.relname = 'tb_entity_change_log_xact_id_idx')
     AND (SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('core.tb_transport_checkpoint') AND NOT attisdropped AND attname IN
-         ('snapshot', 'window_snapshot', 'window_pk', 'epoch', 'system_identifier', 'stream_seq', 'stream_msg_id')) = 7
-    AND to_regclass('core.tb_transport_checkpoint_history') IS NOT NULL,
+         ('snapshot', 'window_snapshot', 'window_pk', 'epoch', 'system_identifier', 'stream_seq', 'stream_msg_id', 'tail_seq')) = 8
+    AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('core.tb_transport_checkpoint_history') AND attname = 'tail_seq'
+                AND NOT attisdropped),
   (SELECT seqcache FROM pg_sequence WHERE seqrelid = pg_get_serial_sequence(c.oid::regclass::text, 'pk_entity_change_log')::regclass),
   (SELECT system_identifier FROM pg_control_system())
 FROM pg_class c WHERE c.oid = to_regclass('core.tb_entity_change_log'))";

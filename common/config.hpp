@@ -18,6 +18,7 @@ Settings load(const SourceTexts& texts);
 /// What each program uses. Pure. Throw ConfigError when a part that the program needs is not set or not supported yet,
 /// and when the settings say that the program shall not run (`run_bridge = false`, `run_executors = false`).
 BridgeConfig bridge_config(const Settings& settings);
+BridgeConfig bridge_elsewhere(const Settings& settings);  ///< the same for who only speaks of it
 ExecutorConfig executor_config(const Settings& settings);
 HealthConfig health_config(const Settings& settings);
 NatsConfig nats_config(const Settings& settings);  ///< whatever runs here

@@ -57,12 +57,13 @@ bool PageReader::has_page() const {
   return !pages_.empty();
 }
 
-void PageReader::save(Checkpoint checkpoint) {
+void PageReader::save(Checkpoint checkpoint, bool remember) {
   {
     const std::lock_guard lock(mutex_);
     if (failure_) std::rethrow_exception(failure_);
     cursor_ = checkpoint.cursor;
     to_save_ = std::move(checkpoint);
+    remember_ = remember_ || remember;
   }
   changed_.notify_all();
   wake(own_fd_);
@@ -94,16 +95,18 @@ void PageReader::work() {
   std::chrono::milliseconds pause = 1ms;
   while (true) {
     std::optional<Checkpoint> checkpoint;
+    bool remember = false;
     {
       std::unique_lock lock(mutex_);
       // The server ends a session that says nothing for ten seconds: a full queue must not be silence.
       changed_.wait_for(lock, 2s, [this] { return stop_ || to_save_ || pages_.size() < pages_ahead; });
       if (stop_ && !to_save_) return;
       checkpoint = std::exchange(to_save_, std::nullopt);
+      if (checkpoint) remember = std::exchange(remember_, false);
       saving_ = checkpoint.has_value();
     }
     if (checkpoint) {
-      change_log_.save_checkpoint(*checkpoint);
+      change_log_.save_checkpoint(*checkpoint, remember);
       const std::lock_guard lock(mutex_);
       saving_ = false;
       wake(wake_fd_);
@@ -116,6 +119,7 @@ void PageReader::work() {
         const std::lock_guard lock(mutex_);
         cursor = cursor_;
       }
+      change_log_.confirm_epoch();  // a rewind does not wait for the next save
       const Waiting waiting = change_log_.waiting_after(cursor);
       estimated = now;
       const std::lock_guard lock(mutex_);

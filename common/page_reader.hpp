@@ -31,8 +31,8 @@ class PageReader {
   std::shared_ptr<const Page> take();
   bool has_page() const;  ///< throws as take()
 
-  /// Has it saved soon; a later one replaces it. Throws as take().
-  void save(Checkpoint checkpoint);
+  /// Has it saved soon, with `remember` in the history too; a later one replaces it. Throws as take().
+  void save(Checkpoint checkpoint, bool remember = false);
   bool saved() const;  ///< all that was handed over is saved; throws as take()
   Waiting waiting() const;  ///< newest estimate, at most two seconds old
 
@@ -49,6 +49,7 @@ class PageReader {
   std::condition_variable changed_;
   std::deque<std::shared_ptr<const Page>> pages_;
   std::optional<Checkpoint> to_save_;
+  bool remember_ = false;
   bool saving_ = false;
   std::int64_t cursor_;
   Waiting waiting_;

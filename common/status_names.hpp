@@ -31,11 +31,12 @@ inline constexpr std::string_view dlq_unwritable = "dlq_unwritable";
 inline constexpr std::string_view observers_refused = "observers_refused";  ///< SIGHUP met a file with a mistake
 inline constexpr std::string_view executors_behind = "executors_behind";  ///< the bridge holds back
 inline constexpr std::string_view settling = "settling";                  ///< waits until the duplicate window has passed
+inline constexpr std::string_view broker_regression = "broker_regression";  ///< the stream lost its tail, which was published again
 inline constexpr std::string_view publish_refused = "publish_refused";    ///< stream full, account limits
 // Down at once.
 inline constexpr std::string_view database_copy = "database_copy";
 inline constexpr std::string_view stream_made_anew = "stream_made_anew";
-inline constexpr std::string_view no_history = "no_history";              ///< no history entry is low enough
+inline constexpr std::string_view no_history = "no_history";              ///< nor is there an earlier checkpoint to go back to
 }  // namespace problem
 
 /// Keys of StatusReport::details that healthd reads. Any other is shown in ?verbose as it is.

@@ -125,6 +125,10 @@ HealthConfig health_config(const Settings& s) {
 BridgeConfig bridge_config(const Settings& s) {
   if (!s.run_bridge())
     refuse(s.origin("transport.run_bridge"), "transport.run_bridge", "is false: pg2nats-bridge shall not run here");
+  return bridge_elsewhere(s);
+}
+
+BridgeConfig bridge_elsewhere(const Settings& s) {
   BridgeConfig bridge;
   bridge.database_url = database_url(s);
   bridge.nats = nats_config(s);

@@ -258,34 +258,6 @@ BOOST_AUTO_TEST_CASE(a_copied_row_is_not_taken_for_its_original_in_the_tail) {
   BOOST_TEST(stored() == 5u);
 }
 
-BOOST_AUTO_TEST_CASE(a_stream_made_anew_is_the_reason_that_health_gives_and_not_an_unreachable_broker) {
-  Child::Options options;
-  options.directory = directory.path().string();
-  const int port = free_port();
-  const std::string file = configuration({{"health", "listen = \"127.0.0.1:" + std::to_string(port) + "\"\n"}});
-  Child healthd({HEALTHD, "--config", file}, options);
-  insert(5);
-  {
-    Child bridge = start(file);
-    BOOST_REQUIRE(reaches(5));
-    bridge.signal(SIGTERM);
-    BOOST_TEST(bridge.wait() == 0);
-  }
-  reader.link().api("STREAM.DELETE.fraiseql_events");
-  Child bridge = start(file);
-  const auto verbose = [&] { return http_get(port, "/health?verbose").body; };
-  BOOST_TEST(eventually([&] { return verbose().find("\"code\":\"stream_made_anew\"") != std::string::npos; }));
-  const std::string said = verbose();
-  BOOST_TEST(said.starts_with("{\"status\":\"down\""), said);
-  BOOST_TEST(said.find("jetstream_unreachable") == std::string::npos, said);
-  BOOST_TEST(http_get(port, "/metrics").body.find("fraiseql_bridge_broker_regressions_total 1") != std::string::npos);
-  // What the reason says to do is enough to go on.
-  sql(database, "UPDATE core.tb_transport_checkpoint SET stream_seq = NULL, stream_msg_id = NULL WHERE transport_name = 'pg_to_nats'");
-  insert(1);
-  BOOST_REQUIRE(reaches(1));
-  BOOST_TEST(eventually([&] { return verbose().find("stream_made_anew") == std::string::npos; }));
-}
-
 BOOST_AUTO_TEST_CASE(an_older_schema_and_a_missing_one_are_said_with_the_mend) {
   database = postgres_server().create_database();
   Child bridge = start();

@@ -407,6 +407,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_fenced_by_its_epoch_and_remembered_in_the_h
   old_one.place = {"5:9:6,7", "5:12:", 33};
   old_one.stream_seq = 70;
   old_one.stream_msg_id = "an id";
+  old_one.tail_seq = 60;
   first.save_checkpoint(old_one);
   Checkpoint new_one = second.checkpoint();
   BOOST_TEST(new_one.place.snapshot == "5:9:6,7");
@@ -415,6 +416,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_fenced_by_its_epoch_and_remembered_in_the_h
   BOOST_TEST(new_one.cursor == 33);
   BOOST_TEST(new_one.stream_seq == 70);
   BOOST_TEST(new_one.stream_msg_id == "an id");
+  BOOST_TEST(new_one.tail_seq == 60);
   BOOST_TEST(new_one.system_identifier == second.system_identifier());
   new_one.epoch = second.take_epoch();
   BOOST_TEST(new_one.epoch == old_one.epoch + 1);

@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(the_prefix_waits_for_its_first_missing_answer) {
   BOOST_TEST(w.prefix().stream_seq == 13u);
 }
 
-BOOST_AUTO_TEST_CASE(the_sequence_noted_is_below_every_message_outside_of_the_prefix) {
+BOOST_AUTO_TEST_CASE(the_tail_begins_below_every_message_outside_of_the_prefix) {
   Pages pages;
   Window w = window(Way::single);
   const auto page = pages.page({"a", "a", "b", "c"});
@@ -158,11 +158,13 @@ BOOST_AUTO_TEST_CASE(the_sequence_noted_is_below_every_message_outside_of_the_pr
   w.stored(2, 14, released);  // row 3 stands at 12, and its answer is still under way
   BOOST_TEST(joined(w) == 2);
   BOOST_TEST(w.prefix().cursor == 2);
-  BOOST_TEST(w.prefix().stream_seq == 0u);  // not 14: row 3 was sent before anything was known, so it may stand anywhere
+  BOOST_TEST(w.prefix().tail_seq == 0u);  // not 14: row 3 was sent before anything was known, so it may stand anywhere
+  BOOST_TEST(w.prefix().stream_seq == 14u);  // without that message row 2 is lost
+  BOOST_TEST(w.prefix().stream_msg_id == Pages::id_of(2));
   w.stored(3, 12, released);
   BOOST_TEST(joined(w) == 2);
+  BOOST_TEST(w.prefix().tail_seq == 14u);
   BOOST_TEST(w.prefix().stream_seq == 14u);
-  BOOST_TEST(w.prefix().stream_msg_id == Pages::id_of(2));
 }
 
 BOOST_AUTO_TEST_CASE(a_message_without_its_answer_may_stand_right_behind_the_last_one_known) {
@@ -177,7 +179,8 @@ BOOST_AUTO_TEST_CASE(a_message_without_its_answer_may_stand_right_behind_the_las
   w.sent(2, 10, true, t0);
   w.stored(2, 13, released);  // 12 is row 3, whose answer was lost
   BOOST_TEST(joined(w) == 2);
-  BOOST_TEST(w.prefix().stream_seq == 11u);
+  BOOST_TEST(w.prefix().tail_seq == 11u);
+  BOOST_TEST(w.prefix().stream_seq == 13u);
 }
 
 BOOST_AUTO_TEST_CASE(a_mark_closes_the_window_only_behind_its_rows) {
@@ -259,11 +262,14 @@ BOOST_AUTO_TEST_CASE(rows_that_the_stream_has_already_are_skipped_in_their_turn)
   w.sent(2, 10, true, t0);
   w.add_stored(page, 2, 8);
   BOOST_TEST(joined(w) == 1);
+  BOOST_TEST(w.prefix(3).tail_seq == 2u);  // a row that no page has brought yet stands at 3
   BOOST_TEST(w.prefix().stream_seq == 5u);
+  BOOST_TEST(w.prefix().tail_seq == 5u);
   Numbers released;
   w.stored(2, 9, released);
   BOOST_TEST(joined(w) == 2);
   BOOST_TEST(w.prefix().stream_seq == 9u);
+  BOOST_TEST(w.prefix().tail_seq == 9u);
   BOOST_TEST(w.prefix().cursor == 3);
 }
 
@@ -386,11 +392,11 @@ BOOST_AUTO_TEST_CASE(what_place_and_sequence_say_together_never_forgets_a_stored
       }
       joined(w);
       const StoredPrefix prefix = w.prefix();
-      for (const auto& [seq, pk] : stream) BOOST_REQUIRE((pk <= prefix.place.last_pk || seq > prefix.stream_seq));
+      for (const auto& [seq, pk] : stream) BOOST_REQUIRE(pk <= prefix.place.last_pk ? seq <= prefix.stream_seq : seq > prefix.tail_seq);
       if (prefix.stream_seq > 0) BOOST_REQUIRE(Pages::id_of(stream[prefix.stream_seq]) == prefix.stream_msg_id);
     }
     BOOST_REQUIRE(stream.size() == 200u);
-    BOOST_REQUIRE(w.prefix().stream_seq == 200u);
+    BOOST_REQUIRE(w.prefix().tail_seq == 200u);
   }
 }
 

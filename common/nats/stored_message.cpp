@@ -1,15 +1,15 @@
-#include "bridge/stored_message.hpp"
+#include "common/nats/stored_message.hpp"
 
 #include <rapidjson/document.h>
 
 #include "common/base64.hpp"
 #include "common/errors.hpp"
 
-namespace fraiseql {
+namespace fraiseql::nats {
 
-std::optional<std::string> stored_headers(const nats::Link& link, const std::string& stream, std::uint64_t seq) {
+std::optional<std::string> stored_headers(const Link& link, const std::string& stream, std::uint64_t seq) {
   constexpr int no_message = 10037;
-  const nats::ApiAnswer answer = link.api("STREAM.MSG.GET." + stream, "{\"seq\":" + std::to_string(seq) + "}");
+  const ApiAnswer answer = link.api("STREAM.MSG.GET." + stream, "{\"seq\":" + std::to_string(seq) + "}");
   if (answer.err_code == no_message || answer.code == 404) return std::nullopt;
   if (answer.failed()) throw Unavailable("STREAM.MSG.GET." + stream + ": " + answer.description);
   rapidjson::Document document;
@@ -35,4 +35,16 @@ std::string_view header_value(std::string_view block, std::string_view name) {
   return {};
 }
 
-}  // namespace fraiseql
+bool holds(const Link& link, const std::string& stream, std::uint64_t seq, std::string_view id) {
+  const auto block = seq > 0 ? stored_headers(link, stream, seq) : std::nullopt;
+  return block && header_value(*block, "Nats-Msg-Id") == id;
+}
+
+bool has_lost(const Link& link, const std::string& stream, const StreamInfo& info, std::uint64_t seq, std::string_view id) {
+  if (seq > info.last_seq) return true;
+  if (seq < info.first_seq) return false;
+  const auto block = stored_headers(link, stream, seq);
+  return block ? header_value(*block, "Nats-Msg-Id") != id : seq == info.last_seq;
+}
+
+}  // namespace fraiseql::nats
