@@ -17,6 +17,7 @@ constexpr struct {
   const char* name;
   Subcommand describe;
 } subcommands[] = {
+    {"capture", capture_command},
     {"check", check_command},
     {"dlq", dlq_command},
     {"migrate", migrate_command},

@@ -20,6 +20,7 @@ struct General {
 /// ConfigError (78) or Unavailable (69). `general` is filled by then and outlives it.
 using Subcommand = std::function<int()> (*)(CLI::App& app, const General& general);
 
+std::function<int()> capture_command(CLI::App& app, const General& general);
 std::function<int()> check_command(CLI::App& app, const General& general);
 std::function<int()> dlq_command(CLI::App& app, const General& general);
 std::function<int()> migrate_command(CLI::App& app, const General& general);
