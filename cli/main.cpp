@@ -18,6 +18,7 @@ constexpr struct {
   Subcommand describe;
 } subcommands[] = {
     {"bridge", bridge_command},
+    {"capture", capture_command},
     {"check", check_command},
     {"dlq", dlq_command},
     {"migrate", migrate_command},

@@ -5,32 +5,23 @@
 #include <thread>
 
 #include "cli/schema_files.hpp"
+#include "cli/short_locks.hpp"
 #include "common/errors.hpp"
 #include "common/postgres.hpp"
+#include "common/sql_name.hpp"
 
 namespace fraiseql {
 namespace {
 
 using namespace std::chrono_literals;
 
-// Every writer queues behind a waiting ALTER, and two locks may be waited for one after the other (the table's, then the
-// view's): half a second each keeps a writer's wait well below two seconds.
-constexpr auto lock_wait = 500ms;
 constexpr auto give_up_after = 5min;
 
 bool is_concurrent(const SqlFile& file) { return file.name.ends_with(".concurrently.sql"); }
 
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
-  return out + "'";
-}
-
-/// What the files of the transaction need to know, and how long they wait for locks.
-std::string preamble(const MigrateOptions& options) {
-  return "SET LOCAL lock_timeout = '" + std::to_string(lock_wait.count()) + "ms';\nSET LOCAL client_min_messages = warning;\n" +
-         "SET LOCAL standard_conforming_strings = on;\nSET LOCAL fraiseql.notify_channel = " + quoted(options.notify_channel) +
-         ";\n";
+/// What the files of the transaction need to know.
+std::string settings_of_files(const MigrateOptions& options) {
+  return "SET LOCAL standard_conforming_strings = on;\nSET LOCAL fraiseql.notify_channel = " + quoted_literal(options.notify_channel) + ";\n";
 }
 
 void say(const std::string& line) { std::cerr << "migrate: " << line << std::endl; }
@@ -50,26 +41,11 @@ void take_turn(Postgres& postgres) {
 
 /// All files but the concurrent ones, in one transaction, until it gets its locks.
 void apply_transaction(Postgres& postgres, const MigrateOptions& options) {
-  const auto deadline = std::chrono::steady_clock::now() + give_up_after;
-  auto pause = 500ms;
-  while (true) {
-    try {
-      postgres.transaction([&] {
-        postgres.exec(preamble(options));
-        for (const SqlFile& file : schema_files())
-          if (!is_concurrent(file)) postgres.exec(std::string(file.text));
-      });
-      return;
-    } catch (const SqlError& e) {
-      const bool locked = e.sqlstate == "55P03" || e.sqlstate == "40P01";
-      if (!locked) throw;
-      if (std::chrono::steady_clock::now() > deadline)
-        throw Unavailable("the tables of schema core stay locked by another session; see pg_stat_activity for long transactions");
-      say("core is locked by another transaction; tries again in " + std::to_string(pause.count()) + " ms");
-    }
-    std::this_thread::sleep_for(pause);  // those who queued behind us go first
-    pause = std::min(pause * 2, std::chrono::milliseconds(5000));
-  }
+  with_short_locks(postgres, "migrate", "schema core", [&] {
+    postgres.exec(settings_of_files(options));
+    for (const SqlFile& file : schema_files())
+      if (!is_concurrent(file)) postgres.exec(std::string(file.text));
+  });
 }
 
 /// Builds what must not be built under a lock. An index whose build was cut short stays behind, invalid: it goes first.
@@ -108,7 +84,7 @@ void migrate(const MigrateOptions& options) try {
 }
 
 std::string migration_script(const MigrateOptions& options) {
-  std::string script = "\\set ON_ERROR_STOP on\nBEGIN;\n" + preamble(options);
+  std::string script = "\\set ON_ERROR_STOP on\nBEGIN;\n" + short_lock_settings() + settings_of_files(options);
   for (const SqlFile& file : schema_files())
     if (!is_concurrent(file)) script += "\n-- " + std::string(file.name) + "\n" + std::string(file.text);
   script += "\nCOMMIT;\n";

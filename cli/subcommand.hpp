@@ -21,6 +21,7 @@ struct General {
 using Subcommand = std::function<int()> (*)(CLI::App& app, const General& general);
 
 std::function<int()> bridge_command(CLI::App& app, const General& general);
+std::function<int()> capture_command(CLI::App& app, const General& general);
 std::function<int()> check_command(CLI::App& app, const General& general);
 std::function<int()> dlq_command(CLI::App& app, const General& general);
 std::function<int()> migrate_command(CLI::App& app, const General& general);

@@ -39,4 +39,10 @@ Result<std::string> quoted_name(std::string_view text) {
   return none;
 }
 
+std::string quoted_literal(std::string_view text) {
+  std::string made = "'";
+  for (const char c : text) made += c == '\'' ? std::string("''") : std::string(1, c);
+  return made + "'";
+}
+
 }  // namespace fraiseql

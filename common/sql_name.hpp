@@ -12,4 +12,7 @@ namespace fraiseql {
 /// which the server would cut off. Pure.
 Result<std::string> quoted_name(std::string_view text);
 
+/// A text as an SQL string between quotes, for a session with standard_conforming_strings = on. Pure.
+std::string quoted_literal(std::string_view text);
+
 }  // namespace fraiseql
