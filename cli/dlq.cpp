@@ -1,8 +1,6 @@
 #include "cli/dlq.hpp"
 
-#include <sys/ioctl.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <cstdlib>
@@ -11,6 +9,7 @@
 #include <set>
 
 #include "cli/letter_text.hpp"
+#include "cli/terminal.hpp"
 #include "cli/time_text.hpp"
 #include "common/config.hpp"
 #include "common/errors.hpp"
@@ -18,13 +17,6 @@
 
 namespace fraiseql {
 namespace {
-
-// Of a terminal its own width; into a pipe or file room for most errors.
-std::size_t line_width() {
-  winsize size{};
-  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 240;
-}
 
 NatsConfig config_for(const General& general) {
   Sources sources = general.sources;

@@ -23,6 +23,7 @@ constexpr struct {
     {"dlq", dlq_command},
     {"migrate", migrate_command},
     {"run", run_command},
+    {"status", status_command},
 };
 
 }  // namespace
@@ -40,7 +41,7 @@ int main(int argc, char** argv) try {
   app.set_version_flag("--version", std::string("fraiseql ") + FRAISEQL_VERSION);
   app.footer(
       "\nExit codes: 0 done, 1 found something, 64 usage, 69 server unavailable, 70 a defect, 78 configuration.\n\n"
-      "Examples:\n  fraiseql migrate\n  fraiseql check\n  fraiseql run --executors 4\n  fraiseql dlq list\n  fraiseql run --help");
+      "Examples:\n  fraiseql migrate\n  fraiseql check\n  fraiseql run --executors 4\n  fraiseql status --watch\n  fraiseql dlq list\n  fraiseql run --help");
   app.require_subcommand(1);
   std::function<int()> chosen;
   for (const auto& [name, describe] : subcommands) {

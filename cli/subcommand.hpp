@@ -26,5 +26,6 @@ std::function<int()> check_command(CLI::App& app, const General& general);
 std::function<int()> dlq_command(CLI::App& app, const General& general);
 std::function<int()> migrate_command(CLI::App& app, const General& general);
 std::function<int()> run_command(CLI::App& app, const General& general);
+std::function<int()> status_command(CLI::App& app, const General& general);
 
 }  // namespace fraiseql

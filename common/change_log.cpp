@@ -59,11 +59,6 @@ std::string save_with_history() {
          "window_pk, epoch, system_identifier, stream_seq, stream_msg_id, tail_seq FROM saved";
 }
 
-constexpr const char* waiting = R"(
-SELECT greatest((SELECT max(pk_entity_change_log) FROM core.tb_entity_change_log) - $1, 1),
-  CASE WHEN isfinite(created_at) THEN (extract(epoch FROM clock_timestamp() - created_at) * 1000)::bigint ELSE 0 END, created_at
-FROM core.tb_entity_change_log WHERE pk_entity_change_log > $1 ORDER BY pk_entity_change_log LIMIT 1)";
-
 }  // namespace
 
 ChangeLog::ChangeLog(const std::string& url, std::string transport_name, bool start_from_now, const std::string& application_name)
@@ -331,7 +326,7 @@ void ChangeLog::touch() {
 
 Waiting ChangeLog::waiting_after(std::int64_t pk) {
   return translated("count what waits", [&] {
-    const Rows row = postgres_.exec(waiting, {std::to_string(pk)});
+    const Rows row = postgres_.exec(reading_sql::waiting, {std::to_string(pk)});
     if (row.empty()) return Waiting{};
     return Waiting{row.integer(0, 0), std::max(0.0, static_cast<double>(row.integer(0, 1)) / 1000), std::string(row.text(0, 2))};
   });

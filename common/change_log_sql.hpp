@@ -84,4 +84,10 @@ inline std::string page_with_stragglers() {
 inline constexpr const char* large_row =
     "SELECT object_data::text, object_data_before::text FROM core.tb_entity_change_log WHERE pk_entity_change_log = $1";
 
+// $1: the highest pk that is published. How many wait, the age of the oldest in ms, its created_at; no row: nothing waits.
+inline constexpr const char* waiting = R"(
+SELECT greatest((SELECT max(pk_entity_change_log) FROM core.tb_entity_change_log) - $1, 1),
+  CASE WHEN isfinite(created_at) THEN (extract(epoch FROM clock_timestamp() - created_at) * 1000)::bigint ELSE 0 END, created_at
+FROM core.tb_entity_change_log WHERE pk_entity_change_log > $1 ORDER BY pk_entity_change_log LIMIT 1)";
+
 }  // namespace fraiseql::reading_sql

@@ -1,16 +1,12 @@
 #include "healthd/answer.hpp"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
-#include <cmath>
-
 #include "common/status_names.hpp"
+#include "healthd/answer_parts.hpp"
+#include "healthd/next_command.hpp"
 
 namespace fraiseql {
-namespace {
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+using namespace json;
 
 const char* word(Level level) {
   switch (level) {
@@ -21,6 +17,8 @@ const char* word(Level level) {
   return "down";
 }
 
+namespace {
+
 const char* word(Reach reach, const char* not_used, const char* unreachable) {
   switch (reach) {
     case Reach::ok: return "ok";
@@ -30,18 +28,6 @@ const char* word(Reach reach, const char* not_used, const char* unreachable) {
   return not_used;
 }
 
-void text(Writer& json, const char* name, const std::string& value) {
-  json.Key(name);
-  json.String(value.c_str(), static_cast<rapidjson::SizeType>(value.size()));
-}
-
-void number_or_null(Writer& json, const char* name, std::optional<double> value) {
-  json.Key(name);
-  if (!value) json.Null();
-  else if (*value == std::floor(*value) && std::abs(*value) < 1e15) json.Int64(static_cast<std::int64_t>(*value));
-  else json.Double(*value);
-}
-
 void facts(Writer& json, const char* name, const std::map<std::string, std::string>& facts) {
   json.Key(name);
   json.StartObject();
@@ -49,11 +35,13 @@ void facts(Writer& json, const char* name, const std::map<std::string, std::stri
   json.EndObject();
 }
 
+}  // namespace
+
 double age(Board::Time then, Board::Time now) {
   return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(now - then).count()) / 1000;
 }
 
-void head(Writer& json, const Verdict& verdict, const HealthConfig& config) {
+void write_head(Writer& json, const Verdict& verdict, const HealthConfig& config) {
   text(json, "status", word(verdict.level));
   json.Key("databases");
   json.StartObject();
@@ -71,9 +59,31 @@ void head(Writer& json, const Verdict& verdict, const HealthConfig& config) {
   json.EndObject();
 }
 
-void component(Writer& json, const Board::Entry& entry, bool up, Board::Time now) {
-  const StatusReport& report = entry.report;
+void write_reasons(Writer& json, const Verdict& verdict) {
+  json.Key("reasons");
+  json.StartArray();
+  for (const Reason& reason : verdict.reasons) {
+    json.StartObject();
+    text(json, "level", word(reason.level));
+    text(json, "code", reason.code);
+    text(json, "text", reason.text);
+    text(json, "command", next_command(reason.text));
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+void write_waiting(Writer& json, const Board& board, Board::Time now) {
+  json.Key("lag");
   json.StartObject();
+  number_or_null(json, "events", board.newest_gauge(metric::lag_events, now));
+  number_or_null(json, "seconds", board.newest_gauge(metric::lag_seconds, now));
+  json.EndObject();
+  number_or_null(json, "backlog", board.newest_gauge(metric::backlog_size, now));
+}
+
+void write_component(Writer& json, const Board::Entry& entry, bool up, Board::Time now) {
+  const StatusReport& report = entry.report;
   text(json, "component", report.component);
   text(json, "instance", report.instance);
   text(json, "host", report.host);
@@ -89,47 +99,9 @@ void component(Writer& json, const Board::Entry& entry, bool up, Board::Time now
   text(json, "jetstream", word(report.jetstream, "not_used", "unreachable"));
   facts(json, "problems", report.problems);
   facts(json, "details", report.details);
-  json.EndObject();
 }
 
-std::string written(const rapidjson::StringBuffer& buffer) { return std::string(buffer.GetString(), buffer.GetSize()) + "\n"; }
-
-}  // namespace
-
-std::string health_json(const Verdict& verdict, const HealthConfig& config) {
-  rapidjson::StringBuffer buffer;
-  Writer json(buffer);
-  json.StartObject();
-  head(json, verdict, config);
-  json.EndObject();
-  return written(buffer);
-}
-
-std::string verbose_json(const Verdict& verdict, const HealthConfig& config, const Board& board, const Dropped& dropped, Board::Time now) {
-  rapidjson::StringBuffer buffer;
-  Writer json(buffer);
-  json.StartObject();
-  head(json, verdict, config);
-  json.Key("reasons");
-  json.StartArray();
-  for (const Reason& reason : verdict.reasons) {
-    json.StartObject();
-    text(json, "level", word(reason.level));
-    text(json, "code", reason.code);
-    text(json, "text", reason.text);
-    json.EndObject();
-  }
-  json.EndArray();
-  json.Key("components");
-  json.StartArray();
-  for (const auto& [name, entry] : board.entries()) component(json, entry, board.fresh(entry, now), now);
-  json.EndArray();
-  json.Key("lag");
-  json.StartObject();
-  number_or_null(json, "events", board.newest_gauge(metric::lag_events, now));
-  number_or_null(json, "seconds", board.newest_gauge(metric::lag_seconds, now));
-  json.EndObject();
-  number_or_null(json, "backlog", board.newest_gauge(metric::backlog_size, now));
+void write_past(Writer& json, const Board& board, const Dropped& dropped, Board::Time now) {
   json.Key("past");
   json.StartArray();
   for (const Board::Past& past : board.past()) {
@@ -148,6 +120,33 @@ std::string verbose_json(const Verdict& verdict, const HealthConfig& config, con
     json.Uint64(count);
   }
   json.EndObject();
+}
+
+std::string health_json(const Verdict& verdict, const HealthConfig& config) {
+  rapidjson::StringBuffer buffer;
+  Writer json(buffer);
+  json.StartObject();
+  write_head(json, verdict, config);
+  json.EndObject();
+  return written(buffer);
+}
+
+std::string verbose_json(const Verdict& verdict, const HealthConfig& config, const Board& board, const Dropped& dropped, Board::Time now) {
+  rapidjson::StringBuffer buffer;
+  Writer json(buffer);
+  json.StartObject();
+  write_head(json, verdict, config);
+  write_reasons(json, verdict);
+  json.Key("components");
+  json.StartArray();
+  for (const auto& [name, entry] : board.entries()) {
+    json.StartObject();
+    write_component(json, entry, board.fresh(entry, now), now);
+    json.EndObject();
+  }
+  json.EndArray();
+  write_waiting(json, board, now);
+  write_past(json, board, dropped, now);
   json.EndObject();
   return written(buffer);
 }

@@ -56,6 +56,8 @@ class Board {
 
   Verdict verdict(Time now) const;
   bool fresh(const Entry& entry, Time now) const { return now - entry.heard <= config_.stale_after; }
+  /// A report is overdue. Long before it is a fault, a person who looks can see it.
+  static bool late(Time heard, Time now) { return now - heard > std::chrono::milliseconds(1500); }
   const std::map<Name, Entry>& entries() const { return entries_; }
   const std::deque<Past>& past() const { return past_; }
   /// The newest fresh report's value of a gauge without labels, bridges that do not lead left out; the sum over all fresh

@@ -1,7 +1,9 @@
 #include "healthd/health.hpp"
 
 #include "common/log.hpp"
+#include "common/status_names.hpp"
 #include "healthd/exposition.hpp"
+#include "healthd/status_answer.hpp"
 
 namespace fraiseql {
 namespace {
@@ -14,7 +16,8 @@ Board::Time clock_now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
-Health::Health(const HealthConfig& config) : config_(config), board_(config, unix_ms(), clock_now()), totals_(unix_ms()) {
+Health::Health(const HealthConfig& config)
+    : config_(config), started_at_ms_(unix_ms()), started_(clock_now()), board_(config, started_at_ms_, started_), totals_(started_at_ms_) {
   for (const char* why : {"nonsense", "out of date", "too many instances"}) dropped_[why] = 0;
 }
 
@@ -22,8 +25,17 @@ void Health::take(std::string_view frame) {
   const auto report = decode_status(frame);  // outside the lock: a flood of nonsense must not hold up answers
   if (!report) return drop("nonsense");
   const std::lock_guard lock(mutex_);
-  if (const auto why = board_.record(report.value(), clock_now())) ++dropped_[*why];
-  else totals_.add(report.value());
+  const Board::Time now = clock_now();
+  if (const auto why = board_.record(report.value(), now)) {
+    ++dropped_[*why];
+    return;
+  }
+  totals_.add(report.value());
+  flow_.add(report.value(), now);
+}
+
+std::int64_t Health::unix_ms_of(Board::Time now) const {
+  return started_at_ms_ + std::chrono::duration_cast<std::chrono::milliseconds>(now - started_).count();
 }
 
 void Health::drop(const std::string& why) {
@@ -31,13 +43,17 @@ void Health::drop(const std::string& why) {
   ++dropped_[why];
 }
 
-void Health::log_changes() {
+void Health::look() {
   const std::lock_guard lock(mutex_);
   const Board::Time now = clock_now();
   if (now - looked_ < std::chrono::seconds(1)) return;
   looked_ = now;
   board_.forget(now);
+  flow_.forget(now);
   const Verdict verdict = board_.verdict(now);
+  const Rates rates = flow_.total(now);
+  history_.add({unix_ms_of(now), verdict.level, rates.published, rates.settled, board_.newest_gauge(metric::lag_events, now),
+                board_.newest_gauge(metric::lag_seconds, now), board_.newest_gauge(metric::backlog_size, now)});
   if (verdict.level == logged_) return;
   logged_ = verdict.level;
   switch (verdict.level) {
@@ -67,6 +83,13 @@ std::string Health::metrics() {
   const Board::Time now = clock_now();
   board_.forget(now);
   return exposition(totals_, board_, dropped_, now);
+}
+
+std::string Health::status(std::optional<std::int64_t> since) {
+  const std::lock_guard lock(mutex_);
+  const Board::Time now = clock_now();
+  board_.forget(now);
+  return status_json({board_.verdict(now), config_, board_, dropped_, totals_, flow_, history_, now, started_at_ms_, unix_ms_of(now)}, since);
 }
 
 }  // namespace fraiseql

@@ -1,6 +1,7 @@
 #include "healthd/http_head.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace fraiseql {
 namespace {
@@ -92,14 +93,30 @@ Head read_head(std::string_view bytes) {
   return too_long ? refused(431) : Head{};
 }
 
-bool has_parameter(std::string_view query, std::string_view name) {
+namespace {
+
+/// What stands behind the name, with the equals sign; none: there is no such parameter.
+std::optional<std::string_view> parameter(std::string_view query, std::string_view name) {
   while (!query.empty()) {
     const auto end = std::min(query.find('&'), query.size());
     const std::string_view one = query.substr(0, end);
-    if (one.substr(0, one.find('=')) == name) return true;
+    if (one.substr(0, one.find('=')) == name) return one.substr(name.size());
     query.remove_prefix(std::min(end + 1, query.size()));
   }
-  return false;
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool has_parameter(std::string_view query, std::string_view name) { return parameter(query, name).has_value(); }
+
+std::optional<std::int64_t> number_parameter(std::string_view query, std::string_view name) {
+  const auto value = parameter(query, name);
+  if (!value || value->size() < 2) return std::nullopt;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(value->data() + 1, value->data() + value->size(), number);
+  if (error != std::errc() || end != value->data() + value->size()) return std::nullopt;
+  return number;
 }
 
 }  // namespace fraiseql

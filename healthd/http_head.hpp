@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,5 +32,7 @@ Head read_head(std::string_view bytes);
 
 /// Whether a query holds a parameter of this name, with any value.
 bool has_parameter(std::string_view query, std::string_view name);
+/// The whole number that the first parameter of this name holds; none: there is no such parameter, or it is no number.
+std::optional<std::int64_t> number_parameter(std::string_view query, std::string_view name);
 
 }  // namespace fraiseql

@@ -47,14 +47,17 @@ const char* phrase(int status) {
 std::string on_the_wire(const Response& response, bool with_body) {
   std::string out = "HTTP/1.1 " + std::to_string(response.status) + ' ' + phrase(response.status) + "\r\nContent-Type: " + response.type +
                     "\r\nContent-Length: " + std::to_string(response.body.size()) +
-                    "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n";
+                    "\r\nCache-Control: no-store\r\nConnection: close\r\nContent-Security-Policy: " + response.policy +
+                    // No site may frame us, load us as its own, learn from links where we are, or have what we send guessed at.
+                    "\r\nX-Frame-Options: DENY\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer"
+                    "\r\nCross-Origin-Resource-Policy: same-origin\r\n";
   if (!response.allow.empty()) out += "Allow: " + response.allow + "\r\n";
   out += "\r\n";
   if (with_body) out += response.body;
   return out;
 }
 
-Response plain(int status) { return {status, "text/plain; charset=utf-8", std::string(phrase(status)) + "\n", ""}; }
+Response plain(int status) { return {status, "text/plain; charset=utf-8", std::string(phrase(status)) + "\n", "", Response{}.policy}; }
 
 struct Connection {
   enum class Phase { reading, writing, leaving };

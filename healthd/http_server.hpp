@@ -14,6 +14,7 @@ struct Response {
   std::string type;   ///< Content-Type
   std::string body;
   std::string allow;  ///< Allow, of a 405
+  std::string policy = "default-src 'none'; frame-ancestors 'none'";  ///< Content-Security-Policy: nothing here is to be rendered
 };
 
 /// Answers small GET requests on one event loop. Not a thread per connection: then as many idle clients as there are

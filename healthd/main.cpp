@@ -29,7 +29,7 @@ int serve(const HealthConfig& config, StopSignal& stop) {
 
   Worker collecting{"collector", [&](std::chrono::milliseconds pause) {
                       collector.turn(pause);
-                      health.log_changes();
+                      health.look();
                     }};
   Worker answering{"http", [&](std::chrono::milliseconds pause) { http.turn(pause); }};
   // This thread asks for no lock, so that it can tell when the others hang in one.
@@ -56,7 +56,7 @@ int probe_once(const HealthConfig& config) {
 int main(int argc, char** argv) {
   bool probing = false;
   return run_program(
-      {"healthd", "gathers the status of all other programs; answers /health and /metrics", for_healthd}, argc, argv,
+      {"healthd", "gathers the status of all other programs; answers /health and /metrics, shows a live page", for_healthd}, argc, argv,
       [&](const CommandLine& line, StopSignal& stop) {
         const HealthConfig config = health_config(load(line.sources));
         if (probing) return probe_once(config);

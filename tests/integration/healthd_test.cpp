@@ -176,16 +176,22 @@ BOOST_AUTO_TEST_CASE(totals_survive_the_restart_of_a_reporter_and_begin_anew_wit
 
 BOOST_AUTO_TEST_CASE(every_path_and_method_has_its_answer) {
   Healthd healthd;
-  for (const char* path : {"/health", "/livez", "/readyz", "/metrics"}) {
+  for (const char* path : {"/health", "/livez", "/readyz", "/metrics", "/status.json", "/"}) {
     for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "HEAD", "BREW"}) {
       const HttpAnswer answer = http_get(healthd.port, path, method);
       BOOST_TEST(answer.status == 405, method << ' ' << path);
       BOOST_TEST(answer.head.find("\r\nAllow: GET") != std::string::npos);
     }
   }
-  for (const char* path : {"/", "/healthz", "/health/", "//health", "/../etc/passwd", "/metrics%00", "/HEALTH"}) BOOST_TEST(healthd.get(path).status == 404, path);
+  for (const char* path : {"/index.html", "/status.json/", "/healthz", "/health/", "//health", "/../etc/passwd", "/metrics%00", "/HEALTH"}) BOOST_TEST(healthd.get(path).status == 404, path);
   BOOST_TEST(healthd.get("/health").head.find("\r\nContent-Type: application/json") != std::string::npos);
   BOOST_TEST(healthd.get("/metrics").head.find("\r\nContent-Type: text/plain; version=0.0.4") != std::string::npos);
+  BOOST_TEST(healthd.get("/status.json?since=x").head.find("\r\nContent-Type: application/json") != std::string::npos);
+  BOOST_TEST(healthd.get("/").head.find("\r\nContent-Type: text/html; charset=utf-8\r\n") != std::string::npos);
+  for (const char* path : {"/", "/status.json", "/health", "/metrics", "/nowhere"})
+    for (const char* header : {"Content-Security-Policy: default-src 'none'; ", "X-Frame-Options: DENY\r\n", "X-Content-Type-Options: nosniff\r\n",
+                               "Referrer-Policy: no-referrer\r\n", "Cross-Origin-Resource-Policy: same-origin", "Cache-Control: no-store\r\n"})
+      BOOST_TEST(healthd.get(path).head.find(std::string("\r\n") + header) != std::string::npos, path << ": " << header);
   BOOST_TEST(healthd.get("/" + std::string(64 * 1024, 'a')).status == 414);
   std::string headers;
   for (int i = 0; i < 1000; ++i) headers += "X-" + std::to_string(i) + ": y\r\n";

@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "common/text.hpp"
+
 namespace fraiseql::test {
 
 RawConnection::RawConnection(int port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -42,7 +44,7 @@ bool RawConnection::send(const std::string& bytes) {
   return true;
 }
 
-std::string RawConnection::read(std::chrono::milliseconds limit) {
+std::string RawConnection::read(std::chrono::milliseconds limit, const std::function<bool(const std::string&)>& enough) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
   std::string all;
   while (true) {
@@ -56,13 +58,27 @@ std::string RawConnection::read(std::chrono::milliseconds limit) {
       return all;
     }
     all.append(buffer, static_cast<std::size_t>(n));
+    if (enough && enough(all)) return all;
   }
 }
 
-HttpAnswer http_raw(int port, const std::string& request) try {
+namespace {
+
+/// chromedriver keeps its connections open, whatever it is asked for.
+bool is_whole(const std::string& answer) {
+  const auto head = answer.find("\r\n\r\n");
+  if (head == std::string::npos) return false;
+  const std::string lines = lower_case(answer.substr(0, head));
+  const auto length = lines.find("\r\ncontent-length:");
+  return length != std::string::npos && answer.size() - head - 4 >= std::strtoul(lines.c_str() + length + 17, nullptr, 10);
+}
+
+}  // namespace
+
+HttpAnswer http_raw(int port, const std::string& request, std::chrono::milliseconds limit) try {
   RawConnection connection(port);
   connection.send(request);
-  const std::string all = connection.read();
+  const std::string all = connection.read(limit, is_whole);
   HttpAnswer answer;
   if (all.rfind("HTTP/1.1 ", 0) == 0) answer.status = std::atoi(all.c_str() + 9);
   const auto end = all.find("\r\n\r\n");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 namespace fraiseql::test {
@@ -15,8 +16,8 @@ class RawConnection {
   RawConnection& operator=(const RawConnection&) = delete;
 
   bool send(const std::string& bytes);  ///< false: the other side has closed
-  /// All that comes until the other side closes, or for `limit`; `closed()` says which.
-  std::string read(std::chrono::milliseconds limit = std::chrono::seconds(20));
+  /// All that comes until the other side closes, it is `enough`, or for `limit`; `closed()` says whether the first.
+  std::string read(std::chrono::milliseconds limit = std::chrono::seconds(20), const std::function<bool(const std::string&)>& enough = {});
   bool closed() const { return closed_; }
 
  private:
@@ -28,7 +29,8 @@ struct HttpAnswer {
   int status = 0;  ///< 0: nobody listens, or no HTTP came
   std::string head, body;
 };
-HttpAnswer http_raw(int port, const std::string& request);
+/// What answers one request: all until the connection closes, or as much as the answer says that it has.
+HttpAnswer http_raw(int port, const std::string& request, std::chrono::milliseconds limit = std::chrono::seconds(20));
 HttpAnswer http_get(int port, const std::string& target, const std::string& method = "GET");
 
 }  // namespace fraiseql::test

@@ -65,6 +65,10 @@ BOOST_AUTO_TEST_CASE(a_parameter_is_found_by_its_whole_name) {
   BOOST_TEST(has_parameter("a=b&verbose=1", "verbose"));
   BOOST_TEST(!has_parameter("verbosely&a=verbose", "verbose"));
   BOOST_TEST(!has_parameter("", "verbose"));
+  BOOST_TEST(*number_parameter("a=1&since=1700000000000", "since") == 1700000000000);
+  BOOST_TEST(*number_parameter("since=-1", "since") == -1);
+  for (const char* none : {"", "since", "since=", "since=x", "since=1x", "since= 1", "since=99999999999999999999", "sincere=1"})
+    BOOST_TEST(!number_parameter(none, "since"), none);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
