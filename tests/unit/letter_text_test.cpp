@@ -3,7 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "cli/dlq.hpp"
-#include "executor/retry_letters.hpp"
+#include "executor/jetstream/stream_retries.hpp"
 
 using namespace fraiseql;
 
@@ -65,11 +65,11 @@ BOOST_AUTO_TEST_CASE(the_escape_of_a_header_is_taken_back_and_nothing_else) {
 }
 
 BOOST_AUTO_TEST_CASE(after_takes_a_number_or_a_time_and_refuses_the_rest) {
-  nats::LetterFilter filter;
+  LetterFilter filter;
   BOOST_TEST(read_after("17", filter).empty());
   BOOST_TEST(filter.after_number == 17u);
   for (const char* time : {"2024-01-15T10:30:00Z", "2024-01-15t10:30:00.123456z", "2024-02-29T23:59:59+02:00", "2024-01-15T10:30:00.5-11:30"}) {
-    nats::LetterFilter one;
+    LetterFilter one;
     BOOST_TEST(read_after(time, one).empty(), time);
     BOOST_TEST(one.from_time.size() == std::string(time).size());
   }
