@@ -114,7 +114,7 @@ int dlq_stats(const General& general, std::ostream& out) {
       newest = letter;
       return true;
     });
-  const auto cap = info ? info->cap : std::nullopt;
+  const std::int64_t cap = info ? info->cap : 0;
   if (general.json) {
     const auto counts = [](const std::map<std::string, std::uint64_t>& all) {
       std::string made = "{";
@@ -126,14 +126,14 @@ int dlq_stats(const General& general, std::ostream& out) {
                     : std::string("null");
     };
     out << "{" << letters->place_json() << ",\"letters\":" << count << ",\"bytes\":" << (info ? info->bytes : 0)
-        << ",\"cap\":" << (cap ? std::to_string(*cap) : "null") << ",\"oldest\":" << end(oldest) << ",\"newest\":" << end(newest)
+        << ",\"cap\":" << (cap > 0 ? std::to_string(cap) : "null") << ",\"oldest\":" << end(oldest) << ",\"newest\":" << end(newest)
         << ",\"by_reason\":" << counts(reasons) << ",\"by_observer\":" << counts(observers) << ",\"by_entity\":" << counts(entities) << "}"
         << std::endl;
     return EX_OK;
   }
   if (count == 0 && nothing_there(*letters, out, false)) return EX_OK;
   out << count << " letters in " << letters->place() << ", "
-      << (cap ? "at most " + std::to_string(*cap) + " (observers.max_dlq_size)" : std::string("no cap")) << "\n";
+      << (cap > 0 ? "at most " + std::to_string(cap) + " (observers.max_dlq_size)" : std::string("no cap")) << "\n";
   if (oldest) out << "oldest  " << oldest->facts.number << "  " << nats::rfc3339(oldest->stored_at_ns) << "\n";
   if (newest) out << "newest  " << newest->facts.number << "  " << nats::rfc3339(newest->stored_at_ns) << "\n";
   const auto counts = [&](const char* of, const std::map<std::string, std::uint64_t>& all) {

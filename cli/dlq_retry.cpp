@@ -94,7 +94,6 @@ int dlq_retry(const General& general, const DlqOptions& options, std::ostream& o
     }
   }
   if (options.all && work.empty() && !general.json) out << "no letter is to be retried" << std::endl;
-  // What the bridge publishes comes before what the executor does.
   for (const char* program : {"pg2nats-bridge", "executor"}) {
     const auto numbers = work.find(program);
     if (numbers == work.end()) continue;

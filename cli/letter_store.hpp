@@ -26,7 +26,7 @@ class LetterStore {
 
   struct Info {
     std::uint64_t letters = 0, bytes = 0;
-    std::optional<std::int64_t> cap;  ///< most letters; none: no cap
+    std::int64_t cap = 0;  ///< most letters; 0: no cap
   };
   /// nullopt: there is no queue yet.
   virtual std::optional<Info> info() = 0;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cli/letter_store.hpp"
 #include "common/config.hpp"
 #include "common/nats/dead_letters.hpp"
@@ -16,7 +18,7 @@ class StreamLetters : public LetterStore {
   std::optional<Info> info() override {
     const auto info = letters_.info();
     if (!info) return std::nullopt;
-    return Info{info->messages, info->bytes, info->max_msgs > 0 ? std::optional<std::int64_t>(info->max_msgs) : std::nullopt};
+    return Info{info->messages, info->bytes, std::max<std::int64_t>(info->max_msgs, 0)};
   }
 
   std::optional<ShownLetter> get(std::uint64_t number) override {

@@ -49,7 +49,7 @@ class TableLetters : public LetterStore {
   }
 
   LetterTable letters_;
-  std::optional<std::int64_t> cap_;
+  std::int64_t cap_ = 0;
 };
 
 }  // namespace

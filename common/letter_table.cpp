@@ -10,8 +10,8 @@
 namespace fraiseql {
 namespace {
 
-constexpr int page = 500;          // rows of at most 2 kB
-constexpr std::size_t bunch = 500; // letters removed by one statement
+constexpr int page = 500;           // rows of about 1 kB
+constexpr std::size_t bunch = 500;  // letters removed by one statement
 constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
 constexpr const char* facts =
