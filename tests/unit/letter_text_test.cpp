@@ -4,6 +4,7 @@
 
 #include "cli/dlq.hpp"
 #include "executor/jetstream/stream_retries.hpp"
+#include "executor/postgres/table_retries.hpp"
 
 using namespace fraiseql;
 
@@ -54,6 +55,32 @@ BOOST_AUTO_TEST_CASE(a_letter_without_its_event_is_no_original) {
   one.payload.clear();
   one.headers.emplace_back("Fraiseql-Dlq-Omitted-Bytes", "1000");
   BOOST_TEST(!original_of(one));
+}
+
+BOOST_AUTO_TEST_CASE(the_original_of_a_row_has_its_own_subject_headers_and_the_id_that_the_row_names) {
+  TableLetter row;
+  row.event_id = "e-1";
+  row.headers = {{"nats-msg-id", "another"}, {"Fraiseql-Pk", "5"}};
+  row.payload = letter().payload;
+  const auto original = original_of(row);
+  BOOST_REQUIRE(original);
+  BOOST_TEST(original.value().subject == "fraiseql.mutation.Order.INSERT");
+  BOOST_TEST(original.value().payload == row.payload);
+  BOOST_REQUIRE(original.value().headers.size() == 2u);
+  BOOST_TEST(original.value().header("Nats-Msg-Id") == "e-1");
+  BOOST_TEST(original.value().header("Fraiseql-Pk") == "5");
+  row.payload = "{";
+  BOOST_TEST(!original_of(row));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_in_no_stream_shows_no_subject) {
+  ShownLetter shown;
+  shown.facts.number = 3;
+  shown.payload = "not JSON";
+  const std::string json = full_json(shown);
+  BOOST_TEST(json.find("\"subject\":null,") != json.npos, json);
+  BOOST_TEST(json.find("\"payload_text\":\"not JSON\"") != json.npos, json);
+  BOOST_TEST(full_text(shown).find("subject") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(the_escape_of_a_header_is_taken_back_and_nothing_else) {
