@@ -2,48 +2,32 @@
 
 #include <sysexits.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <iostream>
 #include <map>
-#include <set>
 
-#include "cli/letter_text.hpp"
+#include "cli/letter_store.hpp"
 #include "cli/terminal.hpp"
 #include "cli/time_text.hpp"
-#include "common/config.hpp"
-#include "common/errors.hpp"
 #include "common/nats/server_time.hpp"
 
 namespace fraiseql {
 namespace {
 
-NatsConfig config_for(const General& general) {
-  Sources sources = general.sources;
-  sources.users = for_bridge;  // a webhook's secret need not be set to look at letters
-  const Settings settings = load(sources);
-  if (settings.transport() != "nats")
-    throw ConfigError(settings.origin("transport.transport") + ": transport.transport: " + settings.transport() +
-                      ": fraiseql dlq reads the dead letter stream of NATS; with other transports: not supported yet");
-  return nats_config(settings);
-}
-
-// Empty, or there is no stream: said once, in words, on standard output.
-bool nothing_there(const DlqSession& session, std::ostream& out, bool json) {
-  const auto info = session.letters().info();
-  if (info && info->messages > 0) return false;
+// Empty, or there is no queue: said once, in words, on standard output.
+bool nothing_there(LetterStore& letters, std::ostream& out, bool json) {
+  const auto info = letters.info();
+  if (info && info->letters > 0) return false;
   if (!json)
-    out << (info ? "the dead letter queue is empty (stream " : "there is no dead letter queue yet (stream ") << session.letters().name()
-        << ")" << std::endl;
+    out << (info ? "the dead letter queue is empty (" : "there is no dead letter queue yet (") << letters.place() << ")" << std::endl;
   return true;
 }
 
 }  // namespace
 
-DlqSession::DlqSession(const General& general)
-    : config_(config_for(general)), link_(config_, nats::Link::Reconnect::always, "fraiseql dlq"), letters_(link_, config_) {}
-
-std::string read_after(const std::string& text, nats::LetterFilter& filter) {
+std::string read_after(const std::string& text, LetterFilter& filter) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), filter.after_number);
   if (error == std::errc{} && end == text.data() + text.size()) return {};
   filter.after_number = 0;
@@ -54,15 +38,14 @@ std::string read_after(const std::string& text, nats::LetterFilter& filter) {
 }
 
 int dlq_list(const General& general, const DlqOptions& options, std::ostream& out) {
-  const DlqSession session(general);
+  const auto letters = open_letters(general);
   const std::size_t width = line_width();
   std::uint64_t shown = 0;
   if (general.json) out << "{\"letters\":[";
-  if (!nothing_there(session, out, general.json))
-    session.letters().each(options.filter, [&](const nats::StoredLetter& letter) {
-      const LetterFacts facts = facts_of(letter, session.letters());
-      if (general.json) out << (shown == 0 ? "\n{" : ",\n{") << json_members_of(facts) << "}";
-      else out << (shown == 0 ? list_heading() + "\n" : "") << list_line(facts, width) << "\n";
+  if (!nothing_there(*letters, out, general.json))
+    letters->each(options.filter, [&](const ShownLetter& letter) {
+      if (general.json) out << (shown == 0 ? "\n{" : ",\n{") << json_members_of(letter.facts) << "}";
+      else out << (shown == 0 ? list_heading() + "\n" : "") << list_line(letter.facts, width) << "\n";
       ++shown;
       return out.good();
     });
@@ -74,27 +57,26 @@ int dlq_list(const General& general, const DlqOptions& options, std::ostream& ou
 }
 
 int dlq_show(const General& general, const DlqOptions& options, std::ostream& out) {
-  const DlqSession session(general);
-  const auto letter = session.letters().get(options.numbers.front());
+  const auto letters = open_letters(general);
+  const auto letter = letters->get(options.numbers.front());
   if (!letter) {
-    std::cerr << "fraiseql: there is no letter " << options.numbers.front() << " in stream " << session.letters().name() << std::endl;
+    std::cerr << "fraiseql: there is no letter " << options.numbers.front() << " in " << letters->place() << std::endl;
     return 1;
   }
-  const LetterFacts facts = facts_of(*letter, session.letters());
-  if (general.json) out << full_json(facts, *letter) << std::endl;
-  else out << full_text(facts, *letter) << std::flush;
+  if (general.json) out << full_json(*letter) << std::endl;
+  else out << full_text(*letter) << std::flush;
   return EX_OK;
 }
 
 int dlq_stats(const General& general, std::ostream& out) {
-  const DlqSession session(general);
-  const auto info = session.letters().info();
+  const auto letters = open_letters(general);
+  const auto info = letters->info();
   std::map<std::string, std::uint64_t> reasons, observers, entities;
-  std::optional<nats::StoredLetter> oldest, newest;
+  std::optional<ShownLetter> oldest, newest;
   std::uint64_t count = 0;
   if (info)
-    session.letters().each({}, [&](const nats::StoredLetter& letter) {
-      const LetterFacts facts = facts_of(letter, session.letters());
+    letters->each({}, [&](const ShownLetter& letter) {
+      const LetterFacts& facts = letter.facts;
       ++count;
       ++reasons[facts.reason];
       if (!facts.observer.empty()) ++observers[facts.observer];
@@ -103,28 +85,28 @@ int dlq_stats(const General& general, std::ostream& out) {
       newest = letter;
       return true;
     });
-  const bool capped = info && info->max_msgs > 0;
+  const std::int64_t cap = info ? info->cap : 0;
   if (general.json) {
     const auto counts = [](const std::map<std::string, std::uint64_t>& all) {
       std::string made = "{";
       for (const auto& [name, number] : all) made += (made.size() > 1 ? "," : "") + json_text(name) + ":" + std::to_string(number);
       return made + "}";
     };
-    const auto end = [](const std::optional<nats::StoredLetter>& letter) {
-      return letter ? "{\"number\":" + std::to_string(letter->number) + ",\"stored_at\":" + json_text(nats::rfc3339(letter->stored_at_ns)) + "}"
+    const auto end = [](const std::optional<ShownLetter>& letter) {
+      return letter ? "{\"number\":" + std::to_string(letter->facts.number) + ",\"stored_at\":" + json_text(nats::rfc3339(letter->stored_at_ns)) + "}"
                     : std::string("null");
     };
-    out << "{\"stream\":" << json_text(session.letters().name()) << ",\"letters\":" << count << ",\"bytes\":" << (info ? info->bytes : 0)
-        << ",\"cap\":" << (capped ? std::to_string(info->max_msgs) : "null") << ",\"oldest\":" << end(oldest) << ",\"newest\":" << end(newest)
+    out << "{" << letters->place_json() << ",\"letters\":" << count << ",\"bytes\":" << (info ? info->bytes : 0)
+        << ",\"cap\":" << (cap > 0 ? std::to_string(cap) : "null") << ",\"oldest\":" << end(oldest) << ",\"newest\":" << end(newest)
         << ",\"by_reason\":" << counts(reasons) << ",\"by_observer\":" << counts(observers) << ",\"by_entity\":" << counts(entities) << "}"
         << std::endl;
     return EX_OK;
   }
-  if (count == 0 && nothing_there(session, out, false)) return EX_OK;
-  out << count << " letters in stream " << session.letters().name() << ", "
-      << (capped ? "at most " + std::to_string(info->max_msgs) + " (observers.max_dlq_size)" : std::string("no cap")) << "\n";
-  if (oldest) out << "oldest  " << oldest->number << "  " << nats::rfc3339(oldest->stored_at_ns) << "\n";
-  if (newest) out << "newest  " << newest->number << "  " << nats::rfc3339(newest->stored_at_ns) << "\n";
+  if (count == 0 && nothing_there(*letters, out, false)) return EX_OK;
+  out << count << " letters in " << letters->place() << ", "
+      << (cap > 0 ? "at most " + std::to_string(cap) + " (observers.max_dlq_size)" : std::string("no cap")) << "\n";
+  if (oldest) out << "oldest  " << oldest->facts.number << "  " << nats::rfc3339(oldest->stored_at_ns) << "\n";
+  if (newest) out << "newest  " << newest->facts.number << "  " << nats::rfc3339(newest->stored_at_ns) << "\n";
   const auto counts = [&](const char* of, const std::map<std::string, std::uint64_t>& all) {
     if (all.empty()) return;
     out << "by " << of << "\n";
@@ -138,20 +120,18 @@ int dlq_stats(const General& general, std::ostream& out) {
 }
 
 int dlq_remove(const General& general, const DlqOptions& options, std::ostream& out) {
-  const DlqSession session(general);
-  std::vector<std::uint64_t> numbers = options.numbers, missing;
+  const auto letters = open_letters(general);
+  std::vector<std::uint64_t> numbers = options.numbers;
   // Read first, so that nothing is removed under the reading.
   if (options.all)
-    session.letters().each(options.filter, [&](const nats::StoredLetter& letter) {
-      numbers.push_back(letter.number);
+    letters->each(options.filter, [&](const ShownLetter& letter) {
+      numbers.push_back(letter.facts.number);
       return true;
     });
-  std::uint64_t removed = 0;
-  const bool any = session.letters().info().has_value();
-  for (const std::uint64_t number : numbers) {
-    if (any && session.letters().remove(number)) ++removed;
-    else missing.push_back(number);
-  }
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  const std::vector<std::uint64_t> missing = letters->remove(numbers);
+  const std::size_t removed = numbers.size() - missing.size();
   if (general.json) {
     std::string absent;
     for (const std::uint64_t number : missing) absent += (absent.empty() ? "" : ",") + std::to_string(number);

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "cli/subcommand.hpp"
-#include "common/nats/dead_letters.hpp"
+#include "common/letter_filter.hpp"
 
 namespace fraiseql {
 
 /// What the subcommands of `fraiseql dlq` were told.
 struct DlqOptions {
-  nats::LetterFilter filter;
+  LetterFilter filter;
   std::vector<std::uint64_t> numbers;
   bool all = false;
   bool dry_run = false;
@@ -20,7 +20,7 @@ struct DlqOptions {
 };
 
 /// Fills `filter` from the text of --after: a number, or a time in RFC 3339. An empty answer, or what is wrong with it.
-std::string read_after(const std::string& text, nats::LetterFilter& filter);
+std::string read_after(const std::string& text, LetterFilter& filter);
 
 // Each returns the exit code, and throws ConfigError (78) or Unavailable (69).
 int dlq_list(const General& general, const DlqOptions& options, std::ostream& out);
@@ -30,18 +30,5 @@ int dlq_remove(const General& general, const DlqOptions& options, std::ostream& 
 /// The letters by their numbers, or with `all` those that the filter lets through. The executor, and for changes that could
 /// not be published the bridge, do the work as children; a stop is handed on to them.
 int dlq_retry(const General& general, const DlqOptions& options, std::ostream& out);
-
-/// A connection for the commands above, and the stream it leads to.
-class DlqSession {
- public:
-  DlqSession(const General& general);
-  const nats::DeadLetterStream& letters() const { return letters_; }
-  const nats::Link& link() const { return link_; }
-
- private:
-  NatsConfig config_;
-  nats::Link link_;
-  nats::DeadLetterStream letters_;
-};
 
 }  // namespace fraiseql

@@ -16,7 +16,7 @@ struct Told {
 };
 
 std::string after_complaint(const std::string& text) {
-  nats::LetterFilter unused;
+  LetterFilter unused;
   return read_after(text, unused);
 }
 
@@ -61,7 +61,7 @@ constexpr const char* retry_text =
     "that is not\nknown done, with all the tries of the observer's policy; of unpublishable the row is published again; undecodable "
     "cannot be retried. A letter\ngoes when its retry has succeeded and stays as it is otherwise. SIGTERM and Ctrl-C stop after the one "
     "in hand.\nIt acts as an executor does, and so wants run_executors = true and the secrets of the observers (run_bridge = true and the "
-    "database for\nunpublishable letters). With --format json a line each: {\"number\", \"result\": done | failed | would_run, \"what\"}.\n";
+    "database for\nunpublishable letters, which transport postgres does not retry). With --format json a line each: {\"number\", \"result\": done | failed | would_run, \"what\"}.\n";
 
 }  // namespace
 
@@ -107,7 +107,7 @@ std::function<int()> dlq_command(CLI::App& app, const General& general) {
 
   CLI::App* stats = app.add_subcommand("stats", "how many letters there are, by reason, observer and entity");
   stats->footer("\n--format json: {stream, letters, bytes, cap, oldest: {number, stored_at}, newest, by_reason, by_observer, by_entity}; cap is null "
-                "without one.\n\nExamples:\n  fraiseql dlq stats\n  fraiseql dlq stats --format json");
+                "without one;\nwith transport postgres {table, consumer} in place of stream.\n\nExamples:\n  fraiseql dlq stats\n  fraiseql dlq stats --format json");
 
   for (CLI::App* sub : app.get_subcommands({})) sub->fallthrough();
   return [told, list, show, retry, retry_all, remove, numbers, &general] {

@@ -6,12 +6,12 @@
 #include <cerrno>
 #include <chrono>
 #include <iostream>
+#include <map>
 #include <system_error>
 
 #include "cli/dlq.hpp"
+#include "cli/letter_store.hpp"
 #include "cli/process.hpp"
-#include "common/errors.hpp"
-#include "common/nats/streams.hpp"
 #include "common/stop.hpp"
 
 namespace fraiseql {
@@ -74,17 +74,17 @@ int run_retry(const std::string& program, const std::vector<std::uint64_t>& numb
 
 int dlq_retry(const General& general, const DlqOptions& options, std::ostream& out) {
   StopSignal stop;  // before the connection starts threads
-  std::vector<std::uint64_t> for_the_executor, for_the_bridge;
+  std::map<std::string, std::vector<std::uint64_t>> work;  // numbers by program
   int code = EX_OK;
   {
-    const DlqSession session(general);
-    const auto sort = [&](const nats::StoredLetter& letter) {
-      (letter.header("Fraiseql-Dlq-Reason") == "unpublishable" ? for_the_bridge : for_the_executor).push_back(letter.number);
+    const auto letters = open_letters(general);
+    const auto sort = [&](const ShownLetter& letter) {
+      work[letters->retried_by(letter.facts)].push_back(letter.facts.number);
       return !stop.requested();
     };
-    if (options.all) session.letters().each(options.filter, sort);
+    if (options.all) letters->each(options.filter, sort);
     for (const std::uint64_t number : options.numbers) {
-      if (const auto letter = session.letters().get(number)) {
+      if (const auto letter = letters->get(number)) {
         sort(*letter);
         continue;
       }
@@ -93,11 +93,12 @@ int dlq_retry(const General& general, const DlqOptions& options, std::ostream& o
       else out << "letter " << number << ": failed: there is no such letter" << std::endl;
     }
   }
-  if (options.all && for_the_executor.empty() && for_the_bridge.empty() && !general.json) out << "no letter is to be retried" << std::endl;
-  for (const auto& [program, numbers] : {std::pair{"pg2nats-bridge", &for_the_bridge}, std::pair{"executor", &for_the_executor}}) {
-    if (numbers->empty()) continue;
+  if (options.all && work.empty() && !general.json) out << "no letter is to be retried" << std::endl;
+  for (const char* program : {"pg2nats-bridge", "executor"}) {
+    const auto numbers = work.find(program);
+    if (numbers == work.end()) continue;
     if (stop.requested()) return 1;
-    code = std::max(code, run_retry(program, *numbers, general, options, stop));
+    code = std::max(code, run_retry(program, numbers->second, general, options, stop));
   }
   return code;
 }

@@ -76,22 +76,6 @@ constexpr std::array<std::size_t, 7> widths{8, 20, 15, 16, 22, 5, 36};
 
 }  // namespace
 
-LetterFacts facts_of(const nats::StoredLetter& letter, const nats::DeadLetterStream& stream) {
-  const auto header = [&](const char* name) { return letter.text(name); };
-  return {letter.number,
-          header("Fraiseql-Dlq-Failed-At"),
-          header("Fraiseql-Dlq-Reason"),
-          stream.entity_of(letter),
-          stream.operation_of(letter),
-          header("Fraiseql-Dlq-Observer"),
-          header("Fraiseql-Dlq-Action"),
-          header("Fraiseql-Dlq-Attempts"),
-          header("Fraiseql-Dlq-Http-Status"),
-          header("Fraiseql-Dlq-Error"),
-          header("Fraiseql-Event-Id"),
-          header("Fraiseql-Dlq-Stream-Seq")};
-}
-
 std::string list_heading() {
   const std::array<const char*, 7> names{"NUMBER", "FAILED AT", "REASON", "ENTITY", "OBSERVER/ACTION", "TRIES", "EVENT"};
   std::string line;
@@ -122,7 +106,8 @@ std::string json_members_of(const LetterFacts& facts) {
          ",\"error\":" + text(facts.error) + ",\"event_id\":" + text(facts.event_id) + ",\"stream_seq\":" + number(facts.stream_seq);
 }
 
-std::string full_text(const LetterFacts& facts, const nats::StoredLetter& letter) {
+std::string full_text(const ShownLetter& letter) {
+  const LetterFacts& facts = letter.facts;
   std::string made;
   const auto fact = [&](const char* name, const std::string& value) {
     if (!value.empty()) made += padded(name, 13) + harmless(value) + "\n";
@@ -148,8 +133,9 @@ std::string full_text(const LetterFacts& facts, const nats::StoredLetter& letter
   return made + (pretty ? *pretty : harmless(letter.payload, true)) + "\n";
 }
 
-std::string full_json(const LetterFacts& facts, const nats::StoredLetter& letter) {
-  std::string made = "{" + json_members_of(facts) + ",\"subject\":" + json_text(letter.subject) + ",\"stored_at\":" +
+std::string full_json(const ShownLetter& letter) {
+  std::string made = "{" + json_members_of(letter.facts) +
+                     ",\"subject\":" + (letter.subject.empty() ? "null" : json_text(letter.subject)) + ",\"stored_at\":" +
                      json_text(nats::rfc3339(letter.stored_at_ns)) + ",\"headers\":{";
   bool first = true;
   for (const auto& [name, value] : letter.headers) {

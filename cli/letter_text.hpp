@@ -1,8 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
-
-#include "common/nats/dead_letters.hpp"
+#include <utility>
+#include <vector>
 
 // How `fraiseql dlq` shows letters. Pure.
 namespace fraiseql {
@@ -12,7 +13,15 @@ struct LetterFacts {
   std::uint64_t number = 0;
   std::string failed_at, reason, entity, operation, observer, action, attempts, http_status, error, event_id, stream_seq;
 };
-LetterFacts facts_of(const nats::StoredLetter& letter, const nats::DeadLetterStream& stream);
+
+/// A letter, wherever it is kept.
+struct ShownLetter {
+  LetterFacts facts;
+  std::int64_t stored_at_ns = 0;  ///< Unix time
+  std::string subject;            ///< empty: it stands in no stream
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string payload;  ///< empty in a listing
+};
 
 std::string list_heading();
 /// One line, at most `width` columns: the error comes last and is cut.
@@ -21,10 +30,10 @@ std::string list_line(const LetterFacts& facts, std::size_t width);
 std::string json_members_of(const LetterFacts& facts);
 
 /// Everything, for a person: facts, the headers of the event, and its payload; JSON is laid out.
-std::string full_text(const LetterFacts& facts, const nats::StoredLetter& letter);
+std::string full_text(const ShownLetter& letter);
 /// Everything as one JSON object: the facts, subject, stored_at, headers, and `payload` when it is JSON, else `payload_text`,
 /// or `payload_base64` when it is not UTF-8.
-std::string full_json(const LetterFacts& facts, const nats::StoredLetter& letter);
+std::string full_json(const ShownLetter& letter);
 
 /// Text as a JSON string; bytes that are no UTF-8 become U+FFFD.
 std::string json_text(std::string_view text);

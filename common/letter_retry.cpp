@@ -7,6 +7,7 @@
 #include <istream>
 #include <ostream>
 #include <stdexcept>
+#include <thread>
 
 #include "common/errors.hpp"
 #include "common/text.hpp"
@@ -42,17 +43,6 @@ std::vector<std::uint64_t> numbers_of(const RetryRequest& request, std::istream&
   std::sort(numbers.begin(), numbers.end());
   numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
   return numbers;
-}
-
-// The action is over and must not run again for a connection that was away for a moment.
-void remove_surely(const nats::DeadLetterStream& letters, std::uint64_t number) {
-  for (int tries = 1;; ++tries) try {
-      letters.remove(number);
-      return;
-    } catch (const Unavailable& e) {
-      if (tries == 3)
-        throw Unavailable("letter " + std::to_string(number) + " is done, and could not be removed: " + e.what());
-    }
 }
 
 }  // namespace
@@ -108,8 +98,22 @@ int RetryReport::end(bool stopped) {
   return failed_ > 0 || stopped ? 1 : 0;
 }
 
-int retry_letters(const nats::DeadLetterStream& letters, const RetryRequest& request, StopSignal& stop, std::istream& in,
-                  std::ostream& out, const std::function<Retried(const nats::StoredLetter&)>& retry) {
+Retried no_such_letter() { return {Retried::How::failed, "there is no such letter"}; }
+
+void remove_surely(std::uint64_t number, const std::function<void()>& remove) {
+  for (int tries = 1;; ++tries) {
+    try {
+      return remove();
+    } catch (const Unavailable& e) {
+      if (tries == 5)
+        throw Unavailable("letter " + std::to_string(number) + " is done, and could not be removed: " + e.what());
+    }
+    std::this_thread::sleep_for(1s);
+  }
+}
+
+int retry_letters(const RetryRequest& request, StopSignal& stop, std::istream& in, std::ostream& out,
+                  const std::function<Retried(std::uint64_t)>& retry) {
   using Clock = std::chrono::steady_clock;
   RetryReport report(out, request);
   const auto spacing = request.rate > 0 ? std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / request.rate))
@@ -120,12 +124,7 @@ int retry_letters(const nats::DeadLetterStream& letters, const RetryRequest& req
     const auto pause = std::chrono::ceil<std::chrono::milliseconds>(due - now);
     if (due > now && !request.dry_run ? stop.wait_for(pause) : stop.requested()) return report.end(true);
     due = std::max(due, now) + spacing;
-    const auto letter = letters.get(number);
-    if (!letter) {
-      report.failed(number, "there is no such letter");
-      continue;
-    }
-    const Retried retried = retry(*letter);
+    const Retried retried = retry(number);
     switch (retried.how) {
       case Retried::How::failed:
         report.failed(number, retried.what);
@@ -134,11 +133,21 @@ int retry_letters(const nats::DeadLetterStream& letters, const RetryRequest& req
         report.would_run(number, retried.what);
         break;
       case Retried::How::done:
-        remove_surely(letters, number);
         report.done(number, retried.what);
     }
   }
   return report.end(false);
+}
+
+int retry_letters(const nats::DeadLetterStream& letters, const RetryRequest& request, StopSignal& stop, std::istream& in,
+                  std::ostream& out, const std::function<Retried(const nats::StoredLetter&)>& retry) {
+  return retry_letters(request, stop, in, out, [&](std::uint64_t number) {
+    const auto letter = letters.get(number);
+    if (!letter) return no_such_letter();
+    Retried retried = retry(*letter);
+    if (retried.how == Retried::How::done) remove_surely(number, [&] { letters.remove(number); });
+    return retried;
+  });
 }
 
 }  // namespace fraiseql

@@ -50,11 +50,23 @@ struct Retried {
   std::string what;  ///< on one line: what was done, or why not
 };
 
-/// Takes the letters one after the other, oldest first, so that the changes of an entity keep their order: `retry` acts on
-/// a letter and says how that went, and one that is done is removed. Not one is touched in a dry run. Stops after the one in
-/// hand when asked to. Returns the exit code: 0, 1 when one has failed or is unknown. Throws Unavailable, and
-/// std::invalid_argument for a number that is none.
+/// Takes the numbers one after the other, oldest first, so that the changes of an entity keep their order: `retry` acts on
+/// the letter of that number, removes it when that has succeeded, and says how it went. Stops after the one in hand when asked
+/// to. Returns the exit code: 0, 1 when one has failed. Throws what `retry` throws, and std::invalid_argument for a number that
+/// is none.
+int retry_letters(const RetryRequest& request, StopSignal& stop, std::istream& in, std::ostream& out,
+                  const std::function<Retried(std::uint64_t number)>& retry);
+
+/// The same for letters of a stream: `retry` acts on a letter, and one that is done is removed. Not one is touched in a dry
+/// run. Throws Unavailable.
 int retry_letters(const nats::DeadLetterStream& letters, const RetryRequest& request, StopSignal& stop, std::istream& in,
                   std::ostream& out, const std::function<Retried(const nats::StoredLetter&)>& retry);
+
+/// What became of a number that no letter has.
+Retried no_such_letter();
+
+/// Calls `remove` until it does not throw Unavailable, a few times, a second apart: what was done must not be done again for a
+/// connection that was away for a moment. Throws Unavailable after the last.
+void remove_surely(std::uint64_t number, const std::function<void()>& remove);
 
 }  // namespace fraiseql

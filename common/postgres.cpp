@@ -162,7 +162,9 @@ struct Postgres::Implementation {
     } catch (const pqxx::sql_error& e) {
       failed = true;
       if (!connection.is_open()) throw DatabaseUnavailable("PostgreSQL: " + first_line(e.what()));
-      throw_sql_error(first_line(e.what()), std::string(e.sqlstate()));
+      std::string sqlstate = e.sqlstate();
+      if (sqlstate.empty() && dynamic_cast<const pqxx::insufficient_privilege*>(&e)) sqlstate = "42501";  // 6.4 leaves it out
+      throw_sql_error(first_line(e.what()), sqlstate);
 #if PQXX_VERSION_MAJOR < 7
     } catch (const pqxx::deadlock_detected& e) {
       failed = true;

@@ -56,9 +56,9 @@ int run_executor(const CommandLine& line, const RetryRequest& retry, StopSignal&
     for (const auto& complaint : complaints) std::cout << complaint << "\n";
     return complaints.empty() ? check(config) : (check(config), 1);
   }
-  if (retry.wanted() && config.transport != Transport::nats)
+  if (retry.wanted() && in_memory)
     throw ConfigError(settings.origin("transport.transport") + ": transport.transport: " + settings.transport() +
-                      ": a retry of its dead letters is not supported yet; they are rows of core.tb_observer_dlq");
+                      ": keeps no dead letters, so there is nothing to retry");
   if (retry.wanted()) return retry_dead_letters(config, *observers.current(), addresses, retry, stop);
   log_startup(settings);
   if (observers.current()->all().empty()) log::warn("there are no [[observers]]: every event is acknowledged without any action");

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/letter_filter.hpp"
 #include "common/nats/link.hpp"
 #include "common/nats/streams.hpp"
 
@@ -24,16 +25,6 @@ struct StoredLetter {
   std::string_view header(std::string_view name) const;  ///< empty when there is none
   /// The same, less the escape that keeps a value with "nats-" in it from the server's eye.
   std::string text(std::string_view name) const;
-};
-
-/// Which letters are meant. Everything that is set must hold.
-struct LetterFilter {
-  std::string observer;           ///< empty: any
-  std::string entity;             ///< empty: any
-  std::string reason;             ///< empty: any
-  std::uint64_t after_number = 0; ///< only those with a higher number
-  std::string from_time;          ///< RFC 3339; only those stored then or later; empty: any
-  std::uint64_t limit = 0;        ///< so many at most; 0: all
 };
 
 /// What operators and retries do with the dead letter stream of a configuration. Never makes or changes the stream. Every

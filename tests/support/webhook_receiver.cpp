@@ -49,7 +49,7 @@ struct WebhookReceiver::Impl {
   std::function<Answer(const Request&, std::size_t)> decide;
   std::unordered_map<std::string, std::size_t> earlier;  // by path and webhook-id
   int open = 0, most = 0;
-  std::atomic<bool> stopping{false};
+  std::atomic<bool> stopping{false}, held{false};
   std::atomic<std::size_t> sent{0};
 
   Answer next(const std::string& path) {
@@ -88,6 +88,7 @@ struct WebhookReceiver::Impl {
       most = std::max(most, ++open);
     }
     pause(answer.delay);
+    while (held && !stopping) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     {
       // Before it is sent: what the client does next comes after it.
       const std::lock_guard lock(mutex);
@@ -162,6 +163,9 @@ void WebhookReceiver::answer_by(std::function<Answer(const Request&, std::size_t
   const std::lock_guard lock(impl_->mutex);
   impl_->decide = std::move(decide);
 }
+
+void WebhookReceiver::hold() { impl_->held = true; }
+void WebhookReceiver::let_go() { impl_->held = false; }
 
 std::vector<WebhookReceiver::Request> WebhookReceiver::requests() const {
   const std::lock_guard lock(impl_->mutex);

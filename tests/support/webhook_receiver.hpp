@@ -51,6 +51,10 @@ class WebhookReceiver {
   /// Asked for each answer instead, from many threads; `earlier`: requests with the same path and webhook-id before this one.
   void answer_by(std::function<Answer(const Request&, std::size_t earlier)> decide);
 
+  /// From `hold` to `let_go` requests are written down as they come and no answer begins.
+  void hold();
+  void let_go();
+
   std::vector<Request> requests() const;                         ///< in order of arrival
   std::vector<Request> requests(const std::string& path) const;  ///< the same of one path
   std::size_t distinct(const std::string& header) const;         ///< different values of a header, over all requests

@@ -3,7 +3,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include "cli/dlq.hpp"
-#include "executor/retry_letters.hpp"
+#include "executor/jetstream/stream_retries.hpp"
+#include "executor/postgres/table_retries.hpp"
 
 using namespace fraiseql;
 
@@ -56,6 +57,32 @@ BOOST_AUTO_TEST_CASE(a_letter_without_its_event_is_no_original) {
   BOOST_TEST(!original_of(one));
 }
 
+BOOST_AUTO_TEST_CASE(the_original_of_a_row_has_its_own_subject_headers_and_the_id_that_the_row_names) {
+  TableLetter row;
+  row.event_id = "e-1";
+  row.headers = {{"nats-msg-id", "another"}, {"Fraiseql-Pk", "5"}};
+  row.payload = letter().payload;
+  const auto original = original_of(row);
+  BOOST_REQUIRE(original);
+  BOOST_TEST(original.value().subject == "fraiseql.mutation.Order.INSERT");
+  BOOST_TEST(original.value().payload == row.payload);
+  BOOST_REQUIRE(original.value().headers.size() == 2u);
+  BOOST_TEST(original.value().header("Nats-Msg-Id") == "e-1");
+  BOOST_TEST(original.value().header("Fraiseql-Pk") == "5");
+  row.payload = "{";
+  BOOST_TEST(!original_of(row));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_in_no_stream_shows_no_subject) {
+  ShownLetter shown;
+  shown.facts.number = 3;
+  shown.payload = "not JSON";
+  const std::string json = full_json(shown);
+  BOOST_TEST(json.find("\"subject\":null,") != json.npos, json);
+  BOOST_TEST(json.find("\"payload_text\":\"not JSON\"") != json.npos, json);
+  BOOST_TEST(full_text(shown).find("subject") == std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(the_escape_of_a_header_is_taken_back_and_nothing_else) {
   auto one = letter();
   one.headers = {{"a", "nats%2Dmirror"}, {"b", "x%2Dy"}, {"c", "Nats%2DMsg-Id nats%2D"}};
@@ -65,11 +92,11 @@ BOOST_AUTO_TEST_CASE(the_escape_of_a_header_is_taken_back_and_nothing_else) {
 }
 
 BOOST_AUTO_TEST_CASE(after_takes_a_number_or_a_time_and_refuses_the_rest) {
-  nats::LetterFilter filter;
+  LetterFilter filter;
   BOOST_TEST(read_after("17", filter).empty());
   BOOST_TEST(filter.after_number == 17u);
   for (const char* time : {"2024-01-15T10:30:00Z", "2024-01-15t10:30:00.123456z", "2024-02-29T23:59:59+02:00", "2024-01-15T10:30:00.5-11:30"}) {
-    nats::LetterFilter one;
+    LetterFilter one;
     BOOST_TEST(read_after(time, one).empty(), time);
     BOOST_TEST(one.from_time.size() == std::string(time).size());
   }
