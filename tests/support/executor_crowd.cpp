@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <ostream>
 #include <set>
@@ -86,7 +87,17 @@ void ExecutorCrowd::kill(Process& process) {
 
 void ExecutorCrowd::server_dies() {
   const std::lock_guard lock(mutex_);
-  server_died_.push_back(std::chrono::steady_clock::now());
+  server_died_.push_back({std::chrono::steady_clock::now(), state_written()});
+}
+
+// A disk that is busy with other servers' files makes it wait: newer servers sync the file each time.
+ExecutorCrowd::Time ExecutorCrowd::state_written() const {
+  using Clock = std::filesystem::file_time_type::clock;
+  std::error_code missing;
+  const auto file = nats_server().store() / "jetstream" / "$G" / "streams" / stream / "obs" / consumer / "o.dat";
+  const auto written = std::filesystem::last_write_time(file, missing);
+  const auto now = std::chrono::steady_clock::now();
+  return missing ? now : now - std::chrono::duration_cast<Time::duration>(Clock::now() - written);
 }
 
 std::size_t ExecutorCrowd::succeeded_so_far() const {
@@ -203,7 +214,7 @@ ExecutorCrowd::Judgement ExecutorCrowd::judge() {
   }
   std::unordered_map<std::string, const Request*> success;  // the last one, by event and action
   std::unordered_map<std::size_t, std::size_t> caused;
-  std::unordered_set<std::string> second_begun, culprits;
+  std::unordered_set<std::string> second_begun, given, culprits;
   for (const Request& request : requests) {
     const std::string id = id_of(request), action = action_of(request.path);
     const auto made = made_.find(id);
@@ -212,19 +223,16 @@ ExecutorCrowd::Judgement ExecutorCrowd::judge() {
       continue;
     }
     if (action == "second") second_begun.insert(id);
-    if (action == "first" && second_begun.contains(id)) {
-      ++judgement.again_first;
-      culprits.insert(id);
-    }
+    const bool again = action == "first" && second_begun.contains(id);
     const Request*& before = success[id + action];
     if (before && before->answered_at <= request.at) {
       ++judgement.repeated;
       const std::size_t who = process_of(before->path);
       judgement.most_per_kill = std::max(judgement.most_per_kill, ++caused[who]);
       const bool of_a_kill = killed_.contains(who) && from_the_end[before] <= 2 * at_once;
-      // Acks are written every 100 ms, and what was settled is looked up every second.
-      const bool forgotten = std::any_of(server_died_.begin(), server_died_.end(), [&](Time died) {
-        return before->answered_at > died - 2s && before->answered_at < died + 5s;
+      // Acks are written every 100 ms when the disk is quick, and what was settled is looked up every second.
+      const bool forgotten = std::any_of(server_died_.begin(), server_died_.end(), [&](const Death& death) {
+        return before->answered_at > std::min(death.at - 2s, death.written - 1s) && before->answered_at < death.at + 5s;
       });
       if (!of_a_kill && !forgotten) {
         // Two deliveries of it were each called the first. The ack of the second one dies with who was killed before it.
@@ -232,8 +240,13 @@ ExecutorCrowd::Judgement ExecutorCrowd::judge() {
         const bool server = gives_again && (first_deliveries_[made->second.number].size() > 1 || unseen);
         ++(server ? judgement.given_again : judgement.unexplained);
         if (!server) culprits.insert(id);
+        if (server) given.insert(id);
       }
       before = nullptr;  // the tries of one repeat are one
+    }
+    if (again && !given.contains(id)) {
+      ++judgement.again_first;
+      culprits.insert(id);
     }
     if (succeeded(request)) {
       before = &request;
@@ -247,6 +260,9 @@ ExecutorCrowd::Judgement ExecutorCrowd::judge() {
                          std::to_string(request.answered) + " at " + ms(request.answered_at) +
                          (killed_.contains(process_of(request.path)) ? ", killed at " + ms(killed_.at(process_of(request.path))) : "") +
                          ", " + std::to_string(from_the_end[&request]) + " from its end";
+  if (!culprits.empty())
+    for (const Death& death : server_died_)
+      judgement.story += "\nthe server died at " + ms(death.at) + ", its acks were written at " + ms(death.written);
   for (const auto& [id, made] : made_) {
     judgement.lost += !over.contains(id);
     judgement.hopeless += made.hopeless;
@@ -270,8 +286,8 @@ ExecutorCrowd::Judgement ExecutorCrowd::judge() {
         judgement.interleaved += gone_on_from[entity].contains(n);
         // Legitimate when another process held the earlier change and was killed: it comes here by another delivery.
         if (earlier.number > n)
-          judgement.inverted += std::none_of(server_died_.begin(), server_died_.end(), [&](Time died) {
-            return made->second.at < died && died < request->at;
+          judgement.inverted += std::none_of(server_died_.begin(), server_died_.end(), [&](const Death& death) {
+            return made->second.at < death.at && death.at < request->at;
           }) && std::none_of(killed_.begin(), killed_.end(), [&](const auto& kill) {
             return kill.first != number && made->second.at < kill.second && kill.second + 1500ms < request->at;
           });

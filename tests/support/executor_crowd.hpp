@@ -85,7 +85,12 @@ class ExecutorCrowd : public ExecutorFixture {
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Made> made_;  // by id
   std::unordered_map<std::size_t, Time> killed_;  // by number
-  std::vector<Time> server_died_;
+  struct Death {
+    Time at;
+    Time written;  ///< when the server last wrote what is acknowledged
+  };
+  Time state_written() const;
+  std::vector<Death> server_died_;
   std::unordered_map<int, std::set<std::uint64_t>> first_deliveries_;  // by number: consumer sequences that were acknowledged
   std::unordered_set<std::size_t> acting_;
   std::unordered_set<std::string> done_;
