@@ -4,9 +4,9 @@
 #include <cmath>
 #include <vector>
 
-#include "cli/letter_text.hpp"
 #include "cli/server_view.hpp"
 #include "cli/terminal.hpp"
+#include "common/status_names.hpp"
 
 namespace fraiseql {
 namespace {
@@ -22,18 +22,18 @@ std::vector<Finding> findings_of(const ServerView& view) {
   const auto add = [&](bool down, std::string code, std::string text, std::string command) {
     all.push_back({down, std::move(code), std::move(text), std::move(command)});
   };
-  if (!view.no_postgres.empty()) add(true, "postgres_unreachable", "PostgreSQL cannot be asked: " + view.no_postgres, "fraiseql check");
+  if (!view.no_postgres.empty()) add(true, std::string(problem::postgres_unreachable), "PostgreSQL cannot be asked: " + view.no_postgres, "fraiseql check");
   if (view.reader) {
     const ReaderView& reader = *view.reader;
     const bool bridge = view.transport == "nats";
-    if (!reader.schema) add(true, "schema", "the database has no change log and checkpoints", "fraiseql migrate");
+    if (!reader.schema) add(true, std::string(problem::schema), "the database has no change log and checkpoints", "fraiseql migrate");
     else if (!reader.led)
       add(true, bridge ? "no_leader" : "no_executor",
           bridge ? "no bridge leads, so nothing is published" : "no executor reads the change log, so no action runs", "fraiseql run");
   }
-  if (!view.no_nats.empty()) add(true, "jetstream_unreachable", "NATS cannot be asked: " + view.no_nats, "fraiseql check");
+  if (!view.no_nats.empty()) add(true, std::string(problem::jetstream_unreachable), "NATS cannot be asked: " + view.no_nats, "fraiseql check");
   else if (view.asked_nats && !view.stream)
-    add(true, "no_stream", "stream " + view.stream_name + " does not exist; the bridge makes it", "fraiseql run");
+    add(true, std::string(problem::no_stream), "stream " + view.stream_name + " does not exist; the bridge makes it", "fraiseql run");
   else if (view.asked_nats && !view.consumer)
     add(true, "no_executor", "consumer " + view.consumer_name + " does not exist; the first executor makes it", "fraiseql run");
   else if (view.consumer && view.consumer->waiting > 0 && view.consumer->pulls == 0 && view.consumer->unacknowledged == 0)
