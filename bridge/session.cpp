@@ -84,7 +84,7 @@ void BridgeSession::open() {
   window_.emplace(way_, static_cast<std::size_t>(config_.max_in_flight), window_bytes, saved_);
   std::size_t selectable = limits_.max_payload;
   if (limits_.max_msg_size >= 0) selectable = std::min(selectable, static_cast<std::size_t>(limits_.max_msg_size));
-  reader_.emplace(change_log_, PageReader::Settings{config_.batch_size, config_.poll_interval, selectable}, checkpoint_.place, checkpoint_.cursor, wake_.fd);
+  reader_.emplace(change_log_, PageReader::Settings{config_.batch_size, config_.poll_interval, selectable, checkpoint_.epoch}, checkpoint_.place, checkpoint_.cursor, wake_.fd);
   log::info("publishing", {{"stream", config_.nats.stream_name}, {"way", way_ == Way::chain ? "chain" : "single"}, {"from_pk", checkpoint_.cursor},
                            {"stream_seq", checkpoint_.stream_seq}, {"already_stored", tail_->size()}, {"epoch", checkpoint_.epoch}});
 }

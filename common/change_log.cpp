@@ -119,7 +119,6 @@ std::int64_t ChangeLog::take_epoch() {
       if (row.empty()) throw DatabaseUnavailable("the checkpoint of " + transport_name_ + " has vanished");
       epoch = row.integer(0, 0);
     });
-    epoch_ = epoch;
     return epoch;
   });
 }

@@ -89,7 +89,7 @@ class ChangeLog {
   bool try_lead();            ///< the session's advisory lock of this transport; kept until the connection ends
   Checkpoint checkpoint();    ///< made on the first run
   std::int64_t take_epoch();  ///< from now on saves with a lower epoch fail
-  void confirm_epoch();       ///< throws SessionOver when another one stands there than was taken
+  void confirm_epoch(std::int64_t epoch);  ///< throws SessionOver when another one stands there
   std::optional<Checkpoint> known_checkpoint();  ///< nullopt: there is none yet
   /// One small UPDATE; `remember` adds it to the history, which is done by itself once a minute, every 500,000 messages, and
   /// for the first message. Throws SessionOver when another epoch stands there.
@@ -153,7 +153,6 @@ class ChangeLog {
   int page_rows_ = 0;  ///< fewer than max_rows while rows are large; 0: no need known
   std::chrono::steady_clock::time_point history_at_{};
   std::int64_t history_seq_ = 0;
-  std::int64_t epoch_ = 0;  ///< that was taken
 };
 
 }  // namespace fraiseql

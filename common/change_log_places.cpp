@@ -69,13 +69,13 @@ std::optional<Checkpoint> ChangeLog::known_checkpoint() {
   });
 }
 
-void ChangeLog::confirm_epoch() {
+void ChangeLog::confirm_epoch(std::int64_t epoch) {
   translated("confirm the epoch", [&] {
     if (postgres_
             .exec("SELECT 1 FROM core.tb_transport_checkpoint WHERE transport_name = $1 AND epoch = $2",
-                  {transport_name_, std::to_string(epoch_)})
+                  {transport_name_, std::to_string(epoch)})
             .empty())
-      throw SessionOver("the checkpoint of " + transport_name_ + " has another epoch than " + std::to_string(epoch_) +
+      throw SessionOver("the checkpoint of " + transport_name_ + " has another epoch than " + std::to_string(epoch) +
                         ": another process leads, or a rewind was asked for");
   });
 }

@@ -119,7 +119,7 @@ void PageReader::work() {
         const std::lock_guard lock(mutex_);
         cursor = cursor_;
       }
-      change_log_.confirm_epoch();  // a rewind does not wait for the next save
+      change_log_.confirm_epoch(settings_.epoch);  // a rewind does not wait for the next save
       const Waiting waiting = change_log_.waiting_after(cursor);
       estimated = now;
       const std::lock_guard lock(mutex_);

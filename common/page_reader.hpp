@@ -21,6 +21,7 @@ class PageReader {
     int batch_size;                           ///< rows per page
     std::chrono::milliseconds poll_interval;  ///< longest pause while the log is quiet
     std::size_t max_data_bytes;               ///< rows whose data is longer come without it
+    std::int64_t epoch;                       ///< of the session that reads: another one in the checkpoint ends it
   };
   /// `wake_fd` is an eventfd of the owner's loop: written when a page has come, a checkpoint is saved, or an error was met.
   /// `cursor` is the highest pk that is done, from which the first estimate of what waits is made.

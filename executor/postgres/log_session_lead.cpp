@@ -109,7 +109,7 @@ void LogSession::lead(const Asked& answer) {
                                        {"resumed", answer.resumed},
                                        {"known_ahead", ahead_.size()}});
   reader_ = std::make_shared<PageReader>(
-      *change_log_, PageReader::Settings{config_.batch_size, config_.poll_interval, MessageMaker::max_bytes}, ledger_->prefix(),
+      *change_log_, PageReader::Settings{config_.batch_size, config_.poll_interval, MessageMaker::max_bytes, epoch_}, ledger_->prefix(),
       ledger_->cursor(), wake_.fd);
   if (stopping_) return end_if_done();
   worker_.resume();

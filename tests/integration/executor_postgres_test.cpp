@@ -235,6 +235,20 @@ BOOST_FIXTURE_TEST_CASE(a_restart_of_postgresql_in_mid_flow_repeats_nothing_and_
   BOOST_TEST(!said(standby, "reading the change log"));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_leader_that_resumed_stays_the_leader_for_what_it_holds, LogExecutorFixture) {
+  receiver.answer("/", {{200, "", {}, 5s}, {200, "", {}, 5s}, {200}});
+  config.observers = webhook("hook", "/");
+  insert(2);
+  Child executor = start();
+  BOOST_REQUIRE(eventually([&] { return receiver.open_requests() == 2; }));
+  postgres_server().restart();
+  // Longer than the second after which the epoch is looked at.
+  BOOST_REQUIRE(eventually([&] { return said(executor, "resumed=true"); }));
+  BOOST_REQUIRE(eventually([&] { return settled(); }));
+  BOOST_TEST(receiver.requests().size() == 2u);
+  BOOST_TEST(!said(executor, "another epoch"));
+}
+
 BOOST_FIXTURE_TEST_CASE(what_ends_while_postgresql_is_away_is_saved_afterwards, LogExecutorFixture) {
   receiver.answer("/", {{200, "", {}, 1500ms}, {200, "", {}, 1500ms}, {200}});
   config.observers = webhook("hook", "/");
